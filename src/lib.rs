@@ -1,0 +1,3 @@
+//! tidegate: a push gateway for Prometheus metrics.
+
+pub mod model;
