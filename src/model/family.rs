@@ -88,7 +88,10 @@ pub struct Label<'a> {
 impl<'a> Label<'a> {
     /// A label of this name and value.
     pub fn new(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
-        Self { name: name.into(), value: value.into() }
+        Self {
+            name: name.into(),
+            value: value.into(),
+        }
     }
 }
 

@@ -13,7 +13,10 @@ pub enum Count {
 
 impl Count {
     /// The count as the text format prints it.
-    #[expect(clippy::cast_precision_loss, reason = "the exposition prints counts as doubles")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the exposition prints counts as doubles"
+    )]
     pub fn as_f64(self) -> f64 {
         match self {
             Self::Int(n) => n as f64,

@@ -107,7 +107,9 @@ fn push_part(bytes: &mut Vec<u8>, part: &str) {
 
 fn parts(bytes: &[u8]) -> Option<Vec<&str>> {
     let body = bytes.strip_suffix(&[END])?;
-    body.split(|byte| *byte == END).map(|part| std::str::from_utf8(part).ok()).collect()
+    body.split(|byte| *byte == END)
+        .map(|part| std::str::from_utf8(part).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -115,7 +117,10 @@ mod tests {
     use super::*;
 
     fn key(job: &str, labels: &[(&str, &str)]) -> GroupKey {
-        let labels = labels.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        let labels = labels
+            .iter()
+            .map(|(n, v)| ((*n).into(), (*v).into()))
+            .collect();
         GroupKey::new(job, &labels)
     }
 

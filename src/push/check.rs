@@ -1,0 +1,293 @@
+//! Faults that a push has by itself, whatever is stored.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use crate::format::name::{is_label_name, printed_label_name};
+use crate::model::{Family, GroupKey, Kind, Label, Metric, Value};
+
+use super::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
+
+/// Type of a metric of the gateway itself, `None` if there is none of that name.
+pub type OwnKind = fn(&str) -> Option<Kind>;
+
+/// Checks rewritten families of one push, as the Pushgateway would find their
+/// faults when gathering them.
+///
+/// # Errors
+/// Names every fault, up to [`NAMED_FAULTS`]. Timestamps are looked for first
+/// and reported alone; a clash with the gateway's own metrics stores nothing.
+pub fn check(families: &[Family<'_>], key: &GroupKey, own: OwnKind) -> Result<(), Refusal> {
+    let mut metrics = families.iter().flat_map(|family| &family.metrics);
+    if metrics.any(|metric| metric.timestamp_ms.is_some()) {
+        let fault = "pushed metrics must not have timestamps".to_owned();
+        return Err(Refusal::marked(vec![fault]));
+    }
+    let own: Vec<String> = families
+        .iter()
+        .filter_map(|family| own_clash(family, own))
+        .collect();
+    if !own.is_empty() {
+        return Err(Refusal::unmarked(own));
+    }
+    let mut faults: Vec<String> = families
+        .iter()
+        .flat_map(|family| family_faults(family, key))
+        .take(NAMED_FAULTS)
+        .collect();
+    faults.extend(suffix_collisions(families));
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::marked(faults))
+    }
+}
+
+/// A family that would break one of the gateway's own.
+fn own_clash(family: &Family<'_>, own: OwnKind) -> Option<String> {
+    let name = family.name.as_ref();
+    if let Some(kind) = own(name) {
+        return (kind != family.kind).then(|| {
+            format!(
+                "gathered metric family {name} has type {} but should have {}",
+                family.kind.as_upper(),
+                kind.as_upper()
+            )
+        });
+    }
+    let as_suffixed = bases(name).find_map(|(base, suffix)| {
+        let kind = own(base)?;
+        suffixes(kind)
+            .contains(&suffix)
+            .then(|| collides(name, kind, base))
+    });
+    let as_base = || {
+        let suffix = suffixes(family.kind)
+            .iter()
+            .find(|s| own(&format!("{name}{s}")).is_some())?;
+        Some(collides(&format!("{name}{suffix}"), family.kind, name))
+    };
+    as_suffixed.or_else(as_base)
+}
+
+fn family_faults<'a>(
+    family: &'a Family<'_>,
+    key: &'a GroupKey,
+) -> impl Iterator<Item = String> + 'a {
+    let mut seen: HashSet<&[Label<'_>]> = HashSet::new();
+    family.metrics.iter().filter_map(move |metric| {
+        let what = metric_fault(family.kind, key, metric).or_else(|| {
+            let again = !seen.insert(metric.labels.as_slice());
+            again.then(|| COLLECTED_BEFORE.to_owned())
+        })?;
+        Some(collected(&family.name, key, family.kind, metric, &what))
+    })
+}
+
+fn metric_fault(kind: Kind, key: &GroupKey, metric: &Metric<'_>) -> Option<String> {
+    if metric.value == Value::Missing {
+        return Some(format!("is not a {}", kind.as_upper()));
+    }
+    let mut before: Option<&str> = None;
+    for label in &metric.labels {
+        if label.name.is_empty() || label.name.starts_with("__") {
+            return Some(format!("has a label with an invalid name: {}", label.name));
+        }
+        if before == Some(&label.name) {
+            return Some(same_name(&label.name));
+        }
+        before = Some(&label.name);
+    }
+    if let Some(fault) = printed_fault(key, metric) {
+        return Some(fault);
+    }
+    let own = match kind {
+        Kind::Summary => "quantile",
+        // The Pushgateway takes it and prints `le` twice, which makes Prometheus
+        // refuse the whole scrape.
+        Kind::Histogram | Kind::GaugeHistogram => "le",
+        Kind::Counter | Kind::Gauge | Kind::Untyped => return None,
+    };
+    let explicit = metric.labels.iter().any(|label| label.name == own) || key.get(own).is_some();
+    explicit.then(|| format!("must not have an explicit \"{own}\" label"))
+}
+
+fn same_name(name: &str) -> String {
+    format!("has two or more labels with the same name: {name}")
+}
+
+/// Protobuf names may hold characters that the exposition replaces. Two labels
+/// that are then printed alike, or one as `__name__`, would make Prometheus
+/// refuse the whole scrape.
+fn printed_fault(key: &GroupKey, metric: &Metric<'_>) -> Option<String> {
+    let legal = |label: &Label<'_>| is_label_name(label.name.as_bytes());
+    if metric.labels.iter().all(legal) {
+        return None;
+    }
+    let grouping = key
+        .labels()
+        .into_iter()
+        .map(|(name, _)| Cow::Borrowed(name));
+    let own = metric
+        .labels
+        .iter()
+        .map(|label| printed_label_name(&label.name));
+    let mut names: Vec<Cow<'_, str>> = grouping.chain(own).collect();
+    names.sort_unstable();
+    if let Some(name) = names.iter().find(|name| name.starts_with("__")) {
+        return Some(format!("has a label with an invalid name: {name}"));
+    }
+    let pair = names.windows(2).find(|pair| pair[0] == pair[1])?;
+    Some(same_name(&pair[0]))
+}
+
+/// Suffixes that the samples of a family of this type take beside its name.
+pub fn suffixes(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Summary => &["_count", "_sum"],
+        Kind::Histogram | Kind::GaugeHistogram => &["_count", "_sum", "_bucket"],
+        Kind::Counter | Kind::Gauge | Kind::Untyped => &[],
+    }
+}
+
+/// The names that `name` could be a sample of, each with the suffix.
+pub fn bases(name: &str) -> impl Iterator<Item = (&str, &'static str)> {
+    ["_count", "_sum", "_bucket"]
+        .into_iter()
+        .filter_map(move |suffix| Some((name.strip_suffix(suffix)?, suffix)))
+}
+
+fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
+    let kinds: HashMap<&str, Kind> = families
+        .iter()
+        .map(|family| (family.name.as_ref(), family.kind))
+        .collect();
+    let collision = |family: &Family<'_>| {
+        bases(&family.name).find_map(|(base, suffix)| {
+            let kind = *kinds.get(base)?;
+            suffixes(kind)
+                .contains(&suffix)
+                .then(|| collides(&family.name, kind, base))
+        })
+    };
+    families
+        .iter()
+        .filter_map(collision)
+        .take(NAMED_FAULTS)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::text_read;
+    use crate::push::rewrite::rewrite;
+
+    fn own(name: &str) -> Option<Kind> {
+        match name {
+            "own_gauge" => Some(Kind::Gauge),
+            "own_summary" => Some(Kind::Summary),
+            _ => None,
+        }
+    }
+
+    fn refusal(labels: &[(&str, &str)], body: &str) -> Option<Refusal> {
+        let labels = labels
+            .iter()
+            .map(|(n, v)| ((*n).into(), (*v).into()))
+            .collect();
+        let key = GroupKey::new("j", &labels);
+        let mut families = text_read::parse(body.as_bytes()).expect("a body that parses");
+        rewrite(&mut families, &key);
+        check(&families, &key, own).err()
+    }
+
+    #[test]
+    fn sound_pushes_pass() {
+        for body in [
+            "",
+            "a 1\na{x=\"1\"} 1\n",
+            "own_gauge_total 1\n# TYPE own_gauge gauge\nown_gauge 2\n",
+            "# TYPE s summary\ns_count 1\n# TYPE s_bucket gauge\ns_bucket 1\n",
+            "a_count 1\na 1\n",
+        ] {
+            assert_eq!(refusal(&[], body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn each_fault_has_the_originals_words() {
+        let prefix = "pushed metrics are invalid or inconsistent with existing metrics: ";
+        let label = |name: &str, value: &str| format!("label:{{name:{name:?}  value:{value:?}}}");
+        let base = format!("{} {}", label("instance", ""), label("job", "j"));
+        for (labels, body, fault) in [
+            (&[][..], "a 1 0\na 1\na 1\n", "pushed metrics must not have timestamps".to_owned()),
+            (&[], "a 1\na 2\n", format!("collected metric \"a\" {{ {base} untyped:{{value:2}}}} was collected before with the same name and label values")),
+            (&[], "a 1\na{instance=\"\"} 2\n", format!("collected metric \"a\" {{ {base} untyped:{{value:2}}}} was collected before with the same name and label values")),
+            (&[("x", "1")], "# TYPE a gauge\na{x=\"2\"} 1\na{x=\"3\"} 2\n", format!("collected metric \"a\" {{ {base} {} gauge:{{value:2}}}} was collected before with the same name and label values", label("x", "1"))),
+            (&[], "a{__x=\"\"} 1\n", format!("collected metric \"a\" {{ {} {base} untyped:{{value:1}}}} has a label with an invalid name: __x", label("__x", ""))),
+            (&[("quantile", "1")], "# TYPE s summary\ns_count 1\n", format!("collected metric \"s\" {{ {base} {} summary:{{sample_count:1  sample_sum:0}}}} must not have an explicit \"quantile\" label", label("quantile", "1"))),
+            (&[("le", "1")], "# TYPE h histogram\nh_count 1\n", format!("collected metric \"h\" {{ {base} {} histogram:{{sample_count:1  sample_sum:0}}}} must not have an explicit \"le\" label", label("le", "1"))),
+            (&[], "s_count 1\n# TYPE s summary\ns 1\n", "collected metric named \"s_count\" collides with previously collected summary named \"s\"".to_owned()),
+            (&[], "h_bucket 1\n# TYPE h histogram\nh_sum 1\n", "collected metric named \"h_bucket\" collides with previously collected histogram named \"h\"".to_owned()),
+        ] {
+            let refusal = refusal(labels, body).expect(body);
+            assert_eq!(refusal.to_string(), format!("{prefix}{fault}"));
+            assert!(refusal.leaves_mark);
+        }
+    }
+
+    #[test]
+    fn clashes_with_the_gateways_own_metrics_leave_no_mark() {
+        for (body, fault) in [
+            (
+                "own_gauge 1\n",
+                "gathered metric family own_gauge has type UNTYPED but should have GAUGE",
+            ),
+            (
+                "own_summary_sum 1\n",
+                "collected metric named \"own_summary_sum\" collides with previously collected summary named \"own_summary\"",
+            ),
+        ] {
+            let refusal = refusal(&[], body).expect(body);
+            assert!(refusal.to_string().ends_with(fault), "{refusal}");
+            assert!(!refusal.leaves_mark);
+        }
+    }
+
+    #[test]
+    fn labels_that_are_printed_alike_are_refused() {
+        let number = || Value::Number(1.0, None);
+        let fault = |names: &[&'static str]| {
+            let labels = names.iter().map(|name| Label::new(*name, "1")).collect();
+            let metric = Metric {
+                labels,
+                value: number(),
+                timestamp_ms: None,
+            };
+            let key = GroupKey::new("j", &[("a_b".to_owned(), "1".to_owned())].into());
+            metric_fault(Kind::Gauge, &key, &metric)
+        };
+        assert_eq!(fault(&["a c", "é"]), None);
+        for names in [&["a!c", "a b"][..], &["c d", "c!e", "c_d"], &["a.b"]] {
+            let fault = fault(names).expect("a fault");
+            assert!(
+                fault.starts_with("has two or more labels with the same name"),
+                "{fault}"
+            );
+        }
+        let reserved = Some("has a label with an invalid name: __name__".to_owned());
+        assert_eq!(fault(&["._name__"]), reserved);
+    }
+
+    #[test]
+    fn a_flood_of_faults_is_named_in_part() {
+        let body = "a 1\n".repeat(10_000);
+        let text = refusal(&[], &body).expect("duplicates").to_string();
+        assert!(
+            text.contains("100 error(s) occurred:\n* collected"),
+            "{}",
+            &text[..200]
+        );
+    }
+}
