@@ -1,0 +1,210 @@
+//! Every bound of the program, in one place, each with its reason.
+//!
+//! What is over a bound is answered with an error that names it; nothing waits
+//! or grows without one. Bounds that operators can set have their default here.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+// ---- One request ----
+
+/// A request body as sent (`--push.max-body-size`), else 413. A push of 100,000
+/// series is 9 MB; this leaves room for the largest seen and one more doubling.
+pub const MAX_BODY: usize = 64 * MIB;
+
+/// A request body after decompression, else 413. Text compresses about tenfold,
+/// a bomb a thousandfold.
+pub const MAX_INFLATED: usize = 256 * MIB;
+
+/// Bytes of all pushes from their first byte to their answer: the body, or what
+/// is rendered of it where that is more; who comes later gets 503. Also the upper
+/// bound of `--push.max-body-size`: a larger body could never be let in.
+pub const BODY_BYTES_IN_FLIGHT: usize = 512 * MIB;
+
+/// The time a client has for its request head, else the connection is closed:
+/// a slow client must not hold one for free.
+pub const HEADER_TIME: Duration = Duration::from_secs(10);
+
+/// How long a body may stand still between two pieces, for the same reason.
+pub const BODY_IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// How long a client may take nothing of an answer, for the same reason.
+pub const ANSWER_IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// Header lines of one request, else 431. Clients send about ten, proxies add
+/// about ten.
+pub const HEADERS: usize = 100;
+
+/// Bytes of the request head, else 431: the path and as much again.
+pub const HEAD_BYTES: usize = 64 * KIB;
+
+/// Bytes of the path, else 414. Grouping keys stand in the path.
+pub const PATH_BYTES: usize = 32 * KIB;
+
+/// Large pushes parsed and rendered at the same time; who comes later waits. What
+/// is parsed takes up to twenty times the memory of its body, and one writer
+/// stores no faster than two threads can prepare.
+pub const LARGE_PUSHES: usize = 2;
+
+/// Series (sample lines) of one push, buckets and quantiles included, and as many
+/// families; else 413. The largest push seen has a tenth of it. A series in
+/// memory is far larger than the four bytes it can be in a body.
+pub const SERIES_PER_PUSH: usize = 1_000_000;
+
+/// Labels of all series of one push, else 413: ten for each series.
+pub const LABELS_PER_PUSH: usize = 10 * SERIES_PER_PUSH;
+
+/// Labels of one series, grouping labels included, else 413. Real ones have up
+/// to about 30.
+pub const LABELS_PER_SERIES: usize = 512;
+
+// ---- Connections ----
+
+/// Open connections in all; who comes later gets 503 and is closed. None per
+/// address: proxies and NAT make many pushers look like one.
+pub const CONNECTIONS: usize = 4096;
+
+/// The listen queue handed to the kernel, which cuts it to its own bound.
+pub const LISTEN_BACKLOG: u32 = 4096;
+
+/// How long a connection may be idle between requests. Longer than the 60 s
+/// that Prometheus leaves between scrapes by default, so that it can reuse one.
+pub const IDLE_TIME: Duration = Duration::from_secs(75);
+
+/// How long a shutdown waits for requests in flight. Shorter than the 30 s that
+/// Kubernetes waits before it kills.
+pub const DRAIN_TIME: Duration = Duration::from_secs(20);
+
+// ---- Scrapes ----
+
+/// Scrapes answered at the same time; who comes later waits, because a refused
+/// scrape is a gap in the data.
+pub const SCRAPES: usize = 16;
+
+/// The time a scraper has to take its answer, if it sends no
+/// `X-Prometheus-Scrape-Timeout-Seconds`. A slow one holds memory.
+pub const SCRAPE_TIME: Duration = Duration::from_mins(1);
+
+/// Rendered text held in one piece of the view. Small enough that a push copies
+/// little while a scrape holds it, large enough to compress well.
+pub const CHUNK_BYTES: usize = 32 * KIB;
+
+// ---- Writing ----
+
+/// Pushes waiting for the writer, else 503 with Retry-After: at 20,000 pushes a
+/// second that is a wait of 50 ms.
+pub const QUEUE: usize = 1024;
+
+/// Pushes in one transaction. More per fsync gains nothing measurable.
+pub const BATCH: usize = 1024;
+
+/// Bytes of pushes in one transaction, so that large pushes do not make the small
+/// ones beside them wait for long. One push may be larger and then is alone.
+pub const BATCH_BYTES: usize = 32 * MIB;
+
+/// Expired groups removed in one transaction, one transaction in flight: pushes
+/// pass between two slices.
+pub const REAP_SLICE: usize = 256;
+
+/// redb's page cache. Its own default of 1 GiB costs 150 MB of memory for
+/// nothing: what is scraped lives in the view.
+pub const STORE_CACHE: usize = 64 * MIB;
+
+/// The first wait before a failed store is opened again; it doubles each time.
+pub const REOPEN_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest wait before a failed store is opened again: a disk that has room
+/// again is used within half a minute.
+pub const REOPEN_LONGEST: Duration = Duration::from_secs(30);
+
+/// A difference between the wall clock and TTL time worth a log line.
+pub const CLOCK_DRIFT: Duration = Duration::from_mins(1);
+
+/// Rendered text of one push, bytes. Labels of the address are repeated in every
+/// line, so a body below its own limit could be rendered without one. Also what
+/// keeps positions inside a chunk of the view within 32 bits.
+pub const RENDERED_BYTES: usize = BODY_BYTES_IN_FLIGHT / 2;
+
+/// Text of a refusal kept with the group, bytes.
+pub const FAILURE_TEXT: usize = 512;
+
+/// `User-Agent` kept with the group, bytes.
+pub const AGENT_TEXT: usize = 128;
+
+/// How long a push waits for a place in the queue before 503.
+pub const QUEUE_TIME: Duration = Duration::from_secs(5);
+
+// ---- Operators ----
+
+/// Records of gone groups, oldest out first, whatever `--ttl.history` says.
+pub const HISTORY_RECORDS: usize = 100_000;
+
+/// Groups deleted by one request in one transaction; more take several.
+pub const DELETE_SLICE: usize = 10_000;
+
+/// Groups whose TTL is worked out anew between two batches after a reload.
+pub const RETIME_SLICE: usize = 4096;
+
+// ---- The config file ----
+
+/// Size of the config file, bytes. A thousand rules take a tenth of it.
+pub const CONFIG_BYTES: usize = MIB;
+
+/// Rules of the config file: at worst every group is tried against all of them.
+pub const RULES: usize = 1000;
+
+/// Faults told of one config file: who has more repairs these first.
+pub const FAULTS: usize = 100;
+
+/// Characters of a rule's name, which is also the value of a label.
+pub const RULE_NAME: usize = 64;
+
+// ---- The client of `tidegate ttl` and `tidegate groups` ----
+
+/// How long connecting may take.
+pub const CLIENT_CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// How long an answer may take: deleting a hundred thousand groups takes seconds.
+pub const CLIENT_ANSWER_TIME: Duration = Duration::from_mins(2);
+
+/// Largest answer that is read, bytes: a page of groups takes a hundredth of it.
+pub const CLIENT_ANSWER: usize = 64 * MIB;
+
+/// Characters shown of the gateway's words when it refuses.
+pub const CLIENT_WORDS: usize = 2000;
+
+// ---- Matchers ----
+
+/// One regular expression of a matcher, as written, bytes. A list of a hundred
+/// job names fits.
+pub const PATTERN_BYTES: usize = 4 * KIB;
+
+/// One regular expression compiled, bytes: room for any that people write, and a
+/// hundred of the largest do not fill the memory.
+pub const REGEX_BYTES: usize = MIB;
+
+/// Matchers of one selector: more than a group has labels.
+pub const MATCHERS: usize = 32;
+
+/// How long records of gone groups are kept unless told otherwise (`--ttl.history`).
+pub const KEEP_HISTORY: Duration = Duration::from_hours(24);
+
+/// Body of a request to the API that pushes nothing, bytes.
+pub const API_BODY: usize = 64 * KIB;
+
+/// Groups of one page of the API, at most and by default.
+pub const API_PAGE: usize = 1000;
+
+/// See [`API_PAGE`].
+pub const API_PAGE_DEFAULT: usize = 100;
+
+/// Groups named in the answer to a delete by matcher.
+pub const LISTED_LABELS: usize = 100;
+
+/// Reason of an override or a pause, bytes.
+pub const REASON_TEXT: usize = 512;
+
+/// Groups pushed in one request of the batch API.
+pub const BATCH_GROUPS: usize = 10_000;
