@@ -1,0 +1,24 @@
+//! The durable store: one redb database, one row per group.
+//!
+//! Ground truth of the gateway. Everything else (index, view, deadlines) is
+//! derived from what [`Store::open`] returns. No other module knows redb.
+
+mod commit;
+mod disk;
+mod error;
+mod facts;
+mod migrate;
+mod open;
+mod place;
+mod read;
+mod record;
+mod schema;
+mod trial;
+
+pub use commit::{Batch, RowWrite};
+pub use error::{CommitError, OpenError, ReadError};
+pub use facts::{End, Ended, Failure, GroupFacts, Head, Pusher, Stored};
+pub use open::{Contents, Opened, Store};
+pub use place::Place;
+pub use read::{GroupDetail, HistoryPage, Listed};
+pub use record::{FamilyFacts, Packed, decode_metrics, encode_metrics};

@@ -1,0 +1,180 @@
+//! The families of a group: an lz4 block of rows, each with its series nested.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::Damage;
+use super::series::{decode_series, encode_series};
+use crate::clock::UnixNanos;
+use crate::model::{Kind, Metric};
+
+/// The families of one group, compressed. The default is no families.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed(Vec<u8>);
+
+/// One family of a group, its series still encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FamilyFacts {
+    /// Metric name as pushed.
+    pub name: String,
+    /// Type.
+    pub kind: Kind,
+    /// Help as pushed.
+    pub help: Option<String>,
+    /// When it was pushed; `None`: when its row says the families were.
+    pub pushed: Option<UnixNanos>,
+    /// Number of series.
+    pub series: u32,
+    /// What [`encode_metrics`] made of the series.
+    pub metrics: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FamilyRow<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    kind: u8,
+    #[serde(borrow)]
+    help: Option<Cow<'a, str>>,
+    pushed: Option<u64>,
+    series: u32,
+    #[serde(borrow, with = "serde_bytes")]
+    metrics: Cow<'a, [u8]>,
+}
+
+impl Packed {
+    /// Packs families. Order is kept.
+    pub fn pack(families: &[FamilyFacts]) -> Self {
+        let rows: Vec<FamilyRow<'_>> = families.iter().map(FamilyRow::of).collect();
+        // Writing to memory fails only on types that rmp cannot express; ours are fixed.
+        let bytes = rmp_serde::to_vec(&rows).unwrap_or_default();
+        Self(lz4_flex::compress_prepend_size(&bytes))
+    }
+
+    /// The families, or what is wrong with the bytes.
+    ///
+    /// # Errors
+    /// Says what is wrong if the bytes are not what [`Self::pack`] made.
+    pub fn unpack(&self) -> Result<Vec<FamilyFacts>, &'static str> {
+        let bytes = lz4_flex::decompress_size_prepended(&self.0)
+            .map_err(|_| "families are not an lz4 block")?;
+        let rows: Vec<FamilyRow<'_>> =
+            rmp_serde::from_slice(&bytes).map_err(|_| "families are not of this schema version")?;
+        rows.into_iter().map(FamilyRow::into_facts).collect()
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// Size in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is not a byte; a pack of no families has some.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Default for Packed {
+    fn default() -> Self {
+        Self::pack(&[])
+    }
+}
+
+/// Encodes the series of a family for [`FamilyFacts::metrics`].
+pub fn encode_metrics(kind: Kind, metrics: &[Metric<'_>]) -> Vec<u8> {
+    encode_series(kind, metrics)
+}
+
+/// Decodes [`FamilyFacts::metrics`], borrowing from it.
+///
+/// # Errors
+/// Says what is wrong if the bytes are not what [`encode_metrics`] made.
+pub fn decode_metrics(bytes: &[u8]) -> Result<Vec<Metric<'_>>, &'static str> {
+    decode_series(bytes)
+}
+
+impl<'a> FamilyRow<'a> {
+    fn of(facts: &'a FamilyFacts) -> Self {
+        Self {
+            name: Cow::Borrowed(&facts.name),
+            kind: kind_to_number(facts.kind),
+            help: facts.help.as_deref().map(Cow::Borrowed),
+            pushed: facts.pushed.map(|at| at.0),
+            series: facts.series,
+            metrics: Cow::Borrowed(&facts.metrics),
+        }
+    }
+
+    fn into_facts(self) -> Result<FamilyFacts, Damage> {
+        Ok(FamilyFacts {
+            name: self.name.into_owned(),
+            kind: kind_from_number(self.kind).ok_or("a family of an unknown type")?,
+            help: self.help.map(Cow::into_owned),
+            pushed: self.pushed.map(UnixNanos),
+            series: self.series,
+            metrics: self.metrics.into_owned(),
+        })
+    }
+}
+
+/// The numbers of `io.prometheus.client.MetricType`.
+const KINDS: [(Kind, u8); 6] = [
+    (Kind::Counter, 0),
+    (Kind::Gauge, 1),
+    (Kind::Summary, 2),
+    (Kind::Untyped, 3),
+    (Kind::Histogram, 4),
+    (Kind::GaugeHistogram, 5),
+];
+
+fn kind_to_number(kind: Kind) -> u8 {
+    KINDS
+        .iter()
+        .find(|(known, _)| *known == kind)
+        .map_or(u8::MAX, |(_, number)| *number)
+}
+
+fn kind_from_number(number: u8) -> Option<Kind> {
+    KINDS
+        .iter()
+        .find(|(_, known)| *known == number)
+        .map(|(kind, _)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_of_every_type_round_trip() {
+        let families: Vec<FamilyFacts> = KINDS
+            .iter()
+            .map(|(kind, number)| FamilyFacts {
+                name: format!("family_{number}"),
+                kind: *kind,
+                help: number.is_multiple_of(2).then(|| "hülfe".to_owned()),
+                pushed: Some(UnixNanos(u64::from(*number))),
+                series: 3,
+                metrics: vec![*number; 7],
+            })
+            .collect();
+        assert_eq!(Packed::pack(&families).unpack(), Ok(families));
+        assert_eq!(Packed::default().unpack(), Ok(vec![]));
+    }
+
+    #[test]
+    fn bytes_of_something_else_are_refused() {
+        for bytes in [&b""[..], b"\0\0\0\0", b"\xff\xff\xff\x7fgarbage"] {
+            assert!(Packed::from_bytes(bytes.to_vec()).unpack().is_err());
+        }
+    }
+}
