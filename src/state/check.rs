@@ -1,0 +1,410 @@
+//! Faults that a push has beside what other groups hold.
+//!
+//! What it costs is what the push is worth: look-ups of the pushed families, and
+//! other groups' rows only where their series could be the same as a pushed one.
+//! Groups that have expired clash with nothing; those that would have stood in
+//! the way are named, so that the writer removes them in the same transaction
+//! and no later clock or restart can bring a clash back.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::clock::UnixNanos;
+use crate::model::{GroupKey, Kind, Metric};
+use crate::push::check::{bases, suffixes};
+use crate::push::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
+use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME, all_labels};
+use crate::store::{FamilyFacts, ReadError, decode_metrics};
+use crate::view::GroupId;
+
+use super::index::{FamilyUse, Group, Index, JobNames, NameSet};
+use super::prepare::{PreparedFamily, PreparedPush};
+use super::request::Method;
+use super::staged::Staged;
+
+/// What the check found, if the push may be stored.
+pub(super) type Cleared = Result<BTreeSet<GroupId>, Refusal>;
+
+/// Checks one push against all groups that have not expired at `now`.
+///
+/// # Errors
+/// If a row that must be looked at cannot be read.
+pub(super) fn check(
+    push: &PreparedPush,
+    index: &Index,
+    staged: &Staged<'_>,
+    now: UnixNanos,
+) -> Result<Cleared, ReadError> {
+    let mut check = Check {
+        push,
+        index,
+        staged,
+        now,
+        faults: Vec::new(),
+        in_the_way: BTreeSet::new(),
+        facts: OnceCell::new(),
+    };
+    match twin(&push.key, index, now) {
+        Twin::None => {}
+        Twin::Expired(id) => drop(check.in_the_way.insert(id)),
+        Twin::Live(refusal) => return Ok(Err(refusal)),
+    }
+    for family in &push.families {
+        check.kind(family)?;
+        check.suffixes(family);
+        if check.has_enough() {
+            break;
+        }
+    }
+    check.series()?;
+    Ok(if check.faults.is_empty() {
+        Ok(check.in_the_way)
+    } else {
+        check.faults.truncate(NAMED_FAULTS);
+        Err(Refusal::marked(check.faults))
+    })
+}
+
+struct Check<'a> {
+    push: &'a PreparedPush,
+    index: &'a Index,
+    staged: &'a Staged<'a>,
+    now: UnixNanos,
+    faults: Vec<String>,
+    /// Expired groups that would clash.
+    in_the_way: BTreeSet<GroupId>,
+    /// The push unpacked, once something of it must be looked at.
+    facts: OnceCell<Vec<FamilyFacts>>,
+}
+
+/// The name sets that a push can spell out, by the labels its series have.
+type Spelled<'a> = HashMap<&'a [Box<str>], Vec<NameSet>>;
+
+/// All labels of a series, as text for comparison.
+type LabelSet = Vec<(String, String)>;
+
+impl Check<'_> {
+    /// Whether no further fault would be named. The writer does this work, and
+    /// everyone waits for it.
+    fn has_enough(&self) -> bool {
+        self.faults.len() >= NAMED_FAULTS
+    }
+
+    /// The type must be that of every other group that holds the family.
+    fn kind(&mut self, family: &PreparedFamily) -> Result<(), ReadError> {
+        let rendered = &family.rendered;
+        let Some((_, found)) = self.index.families.find(&rendered.name) else {
+            return Ok(());
+        };
+        if found.kind == rendered.kind || self.give_way(found, false) {
+            return Ok(());
+        }
+        let fault = self.fault(
+            &rendered.name,
+            &format!("is not a {}", found.kind.as_upper()),
+        )?;
+        self.faults.push(fault);
+        Ok(())
+    }
+
+    /// No `s_count` beside a summary or histogram `s`, whichever came first.
+    fn suffixes(&mut self, family: &PreparedFamily) {
+        let (name, kind) = (&family.rendered.name, family.rendered.kind);
+        for suffix in suffixes(kind) {
+            let suffixed = format!("{name}{suffix}");
+            if self.holds_beside(&suffixed).is_some() {
+                let base = quoted(name);
+                self.faults.push(format!(
+                    "collected histogram or summary named {base} collides with previously \
+                     collected metric named {}",
+                    quoted(&suffixed)
+                ));
+            }
+        }
+        for (base, suffix) in bases(name) {
+            let kind = self
+                .holds_beside(base)
+                .filter(|kind| suffixes(*kind).contains(&suffix));
+            if let Some(kind) = kind {
+                self.faults.push(collides(name, kind, base));
+            }
+        }
+    }
+
+    /// The type of a family that will be shown beside the push and is not part of it.
+    fn holds_beside(&mut self, name: &str) -> Option<Kind> {
+        if self.push.kind(name).is_some() {
+            return None; // The push's own families were checked among themselves.
+        }
+        let (_, found) = self.index.families.find(name)?;
+        let keeps_own = self.push.method == Method::Merge;
+        (!self.give_way(found, keeps_own)).then_some(found.kind)
+    }
+
+    /// Whether no group stands in the way with this family: only the pushing one
+    /// (unless it keeps the family) and expired ones, which are then to be removed.
+    fn give_way(&mut self, family: &FamilyUse, keeps_own: bool) -> bool {
+        let own = self.index.find(&self.push.key).filter(|_| !keeps_own);
+        let others = || family.holders.iter().filter(|id| Some(**id) != own);
+        if others().any(|id| !self.expired(*id)) {
+            return false;
+        }
+        let expired: Vec<GroupId> = others().copied().collect();
+        self.in_the_way.extend(expired);
+        true
+    }
+
+    /// No series that another group shows as well.
+    fn series(&mut self) -> Result<(), ReadError> {
+        let Some(of_job) = self.index.name_sets(self.push.key.job()) else {
+            return Ok(());
+        };
+        // Nearly every job has one name set.
+        if of_job.is_one() && self.index.find(&self.push.key).is_some() {
+            return Ok(());
+        }
+        let relevant = self.relevant(of_job);
+        if relevant.is_empty() {
+            return Ok(());
+        }
+        for (other, wanted) in self.candidates(&relevant)? {
+            if self.has_enough() {
+                break;
+            }
+            self.compare(other, &wanted)?;
+        }
+        Ok(())
+    }
+
+    /// The pushed families whose series can spell out the key of another group,
+    /// each with the name sets of such keys.
+    fn relevant(&self, of_job: &JobNames) -> Vec<(&PreparedFamily, BTreeSet<NameSet>)> {
+        let own = self.push.key.labels();
+        let is_own = |set: &NameSet| set.iter().map(Box::as_ref).eq(own.iter().map(|l| l.0));
+        let mut spelled = Spelled::new();
+        let mut relevant = Vec::new();
+        for family in &self.push.families {
+            let mut sets = BTreeSet::new();
+            for signature in &family.signatures {
+                let found = spelled.entry(signature).or_insert_with(|| {
+                    let mut found = of_job.within(&all_names(&own, signature));
+                    found.retain(|set| !is_own(set));
+                    found
+                });
+                sets.extend(found.iter().cloned());
+            }
+            if !sets.is_empty() {
+                relevant.push((family, sets));
+            }
+        }
+        relevant
+    }
+
+    /// The groups that could show a pushed series: each name set of the job,
+    /// filled with the values of the series, names one group.
+    fn candidates(
+        &self,
+        relevant: &[(&PreparedFamily, BTreeSet<NameSet>)],
+    ) -> Result<BTreeMap<GroupId, BTreeMap<String, HashSet<LabelSet>>>, ReadError> {
+        let mut candidates: BTreeMap<GroupId, BTreeMap<String, HashSet<LabelSet>>> =
+            BTreeMap::new();
+        for (family, sets) in relevant {
+            let name = &family.rendered.name;
+            let Some((id, _)) = self.index.families.find(name) else {
+                continue;
+            };
+            let Some(facts) = self.pushed_facts(name)? else {
+                continue;
+            };
+            for metric in metrics(&self.push.key, facts)? {
+                let labels = all_labels(&self.push.key, &metric);
+                let groups = sets.iter().filter_map(|set| self.group_of(set, &labels));
+                for group in groups.filter(|group| self.holds(*group, id)) {
+                    let wanted = candidates.entry(group).or_default();
+                    wanted
+                        .entry(facts.name.clone())
+                        .or_default()
+                        .insert(owned(&labels));
+                }
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// The group of this name set whose key a series' labels spell out.
+    fn group_of(&self, set: &NameSet, labels: &[(&str, &str)]) -> Option<GroupId> {
+        let mut key = BTreeMap::new();
+        for name in set {
+            let at = labels
+                .binary_search_by(|(label, _)| (*label).cmp(name))
+                .ok()?;
+            key.insert(name.to_string(), labels[at].1.to_owned());
+        }
+        self.index.find(&GroupKey::new(self.push.key.job(), &key))
+    }
+
+    fn holds(&self, group: GroupId, family: super::index::FamilyId) -> bool {
+        self.index
+            .get(group)
+            .is_some_and(|group| group.holds(family))
+    }
+
+    /// Compares label sets with those of one other group, reading its row once.
+    fn compare(
+        &mut self,
+        other: GroupId,
+        wanted: &BTreeMap<String, HashSet<LabelSet>>,
+    ) -> Result<(), ReadError> {
+        let Some(group) = self.index.get(other) else {
+            return Ok(());
+        };
+        let Some(stored) = self.staged.families(&group.key)? else {
+            return Ok(());
+        };
+        for facts in unpack(&group.key, &stored.families)? {
+            let Some(wanted) = wanted.get(&facts.name) else {
+                continue;
+            };
+            for metric in metrics(&group.key, &facts)? {
+                if !wanted.contains(&owned(&all_labels(&group.key, &metric))) {
+                    continue;
+                }
+                if self.expired(other) {
+                    self.in_the_way.insert(other);
+                    return Ok(());
+                }
+                if self.has_enough() {
+                    return Ok(());
+                }
+                self.faults.push(collected(
+                    &facts.name,
+                    &group.key,
+                    facts.kind,
+                    &metric,
+                    COLLECTED_BEFORE,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn expired(&self, id: GroupId) -> bool {
+        self.index
+            .get(id)
+            .is_none_or(|group: &Group| group.is_expired(self.now))
+    }
+
+    /// A fault of a pushed family, with its first series in the text.
+    fn fault(&self, name: &str, what: &str) -> Result<String, ReadError> {
+        let empty = Metric {
+            labels: vec![],
+            value: number(),
+            timestamp_ms: None,
+        };
+        let Some(facts) = self.pushed_facts(name)? else {
+            return Ok(collected(name, &self.push.key, Kind::Untyped, &empty, what));
+        };
+        let metrics = metrics(&self.push.key, facts)?;
+        let first = metrics.first().unwrap_or(&empty);
+        Ok(collected(name, &self.push.key, facts.kind, first, what))
+    }
+
+    /// The pushed family of this name.
+    fn pushed_facts(&self, name: &str) -> Result<Option<&FamilyFacts>, ReadError> {
+        if self.facts.get().is_none() {
+            let _ = self.facts.set(unpack(&self.push.key, &self.push.packed)?);
+        }
+        let facts = self.facts.get().map(Vec::as_slice).unwrap_or_default();
+        // Families are sorted by name: see `rewrite`.
+        let at = facts.binary_search_by(|facts| facts.name.as_str().cmp(name));
+        Ok(at.ok().map(|at| &facts[at]))
+    }
+}
+
+/// The names of all labels of a series, sorted.
+fn all_names<'a>(own: &[(&'a str, &'a str)], signature: &'a [Box<str>]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = own.iter().map(|(name, _)| *name).collect();
+    names.extend(signature.iter().map(Box::as_ref));
+    names.push("instance");
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The group whose `push_time_seconds` would be the same series.
+pub(super) enum Twin {
+    /// There is none.
+    None,
+    /// It has expired.
+    Expired(GroupId),
+    /// It is shown, so nothing of the other may be stored, not even a failure.
+    Live(Refusal),
+}
+
+/// `{L}` and `{L, instance=""}` exclude each other: see [`Twin`].
+pub(super) fn twin(key: &GroupKey, index: &Index, now: UnixNanos) -> Twin {
+    let Some(twin) = twin_key(key) else {
+        return Twin::None;
+    };
+    let Some(id) = index.find(&twin) else {
+        return Twin::None;
+    };
+    if index.get(id).is_none_or(|group| group.is_expired(now)) {
+        return Twin::Expired(id);
+    }
+    let series = Metric {
+        labels: vec![],
+        value: number(),
+        timestamp_ms: None,
+    };
+    let fault = |name| collected(name, &twin, Kind::Gauge, &series, COLLECTED_BEFORE);
+    Twin::Live(Refusal::unmarked(
+        [PUSH_TIME, PUSH_FAILURE_TIME].map(fault).to_vec(),
+    ))
+}
+
+/// The key that shows the same `push_time_seconds`, if there can be one.
+fn twin_key(key: &GroupKey) -> Option<GroupKey> {
+    let mut labels: BTreeMap<String, String> = key
+        .labels()
+        .into_iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    match labels.get("instance").map(String::as_str) {
+        None => labels.insert("instance".into(), String::new()),
+        Some("") => labels.remove("instance"),
+        Some(_) => return None,
+    };
+    Some(GroupKey::new(key.job(), &labels))
+}
+
+fn number() -> crate::model::Value<'static> {
+    crate::model::Value::Number(0.0, None)
+}
+
+fn owned(labels: &[(&str, &str)]) -> LabelSet {
+    labels
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn quoted(name: &str) -> String {
+    crate::format::quote::quote(name.as_bytes())
+}
+
+fn unpack(key: &GroupKey, packed: &crate::store::Packed) -> Result<Vec<FamilyFacts>, ReadError> {
+    let damaged = |reason| ReadError::Damaged {
+        group: key.to_string(),
+        reason,
+    };
+    packed.unpack().map_err(damaged)
+}
+
+fn metrics<'a>(key: &GroupKey, facts: &'a FamilyFacts) -> Result<Vec<Metric<'a>>, ReadError> {
+    let damaged = |reason| ReadError::Damaged {
+        group: key.to_string(),
+        reason,
+    };
+    decode_metrics(&facts.metrics).map_err(damaged)
+}

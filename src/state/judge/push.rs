@@ -1,0 +1,183 @@
+//! Pushes, and pushes that failed.
+
+use super::{Judge, Now};
+use crate::format::text_write::Identity;
+use crate::limits::FAILURE_TEXT;
+use crate::model::GroupKey;
+use crate::push::refusal::Refusal;
+use crate::state::check::{Twin, check, twin};
+use crate::state::index::Held;
+use crate::state::prepare::{PreparedFamily, PreparedPush};
+use crate::state::request::{Answer, Done, FailedPush, Method, Refused};
+use crate::store::{Failure, FamilyFacts, Head, Packed, ReadError, Stored};
+
+impl Judge<'_> {
+    pub(super) fn push(&mut self, push: PreparedPush) -> Result<Answer, ReadError> {
+        self.forget_if_expired(&push.key);
+        match check(&push, self.index, &self.staged, self.now.horizon)? {
+            Ok(in_the_way) => in_the_way.into_iter().for_each(|id| self.expire(id)),
+            Err(refusal) if refusal.leaves_mark => {
+                let PreparedPush {
+                    key,
+                    pusher,
+                    pushed_ttl,
+                    ..
+                } = push;
+                let failed = FailedPush {
+                    key,
+                    pusher,
+                    pushed_ttl,
+                    refusal,
+                };
+                return Ok(self.fail(failed));
+            }
+            Err(refusal) => return Ok(Err(Refused::Inconsistent(refusal))),
+        }
+        self.store(push)
+    }
+
+    /// Stores a push that has been checked.
+    pub(super) fn store(&mut self, push: PreparedPush) -> Result<Answer, ReadError> {
+        let kept = self.kept(&push);
+        let heartbeat = push.method == Method::Merge
+            && push.families.is_empty()
+            && self.index.find(&push.key).is_some();
+        let mut holds: Vec<Held> = Vec::with_capacity(push.families.len() + kept.len());
+        holds.extend(push.families.iter().map(|family| self.held(family)));
+        holds.extend(&kept);
+        let head = self.pushed_head(&push, &holds);
+        if heartbeat {
+            self.staged.write_head(push.key.clone(), head.clone());
+        } else {
+            let families = if kept.is_empty() {
+                push.packed
+            } else {
+                self.merge(&push)?
+            };
+            let stored = Stored {
+                pushed: self.now.wall,
+                families,
+            };
+            self.staged.write(push.key.clone(), head.clone(), stored);
+        }
+        let set = push
+            .families
+            .into_iter()
+            .map(|family| family.rendered)
+            .collect();
+        let schedule = self.show(push.key, head, holds, set, &push.identity);
+        Ok(Ok(Done::Pushed {
+            expires: self.expires(&schedule),
+        }))
+    }
+
+    /// What the group holds that this push leaves alone.
+    fn kept(&self, push: &PreparedPush) -> Vec<Held> {
+        let group = self
+            .index
+            .group(&push.key)
+            .filter(|_| push.method == Method::Merge);
+        let held = group.into_iter().flat_map(|group| &group.families);
+        let name = |held: &Held| self.index.families.name(held.family);
+        held.filter(|held| name(held).is_some_and(|name| !push.has(name)))
+            .copied()
+            .collect()
+    }
+
+    fn held(&mut self, family: &PreparedFamily) -> Held {
+        let rendered = &family.rendered;
+        let id = self.index.family(&rendered.name, rendered.kind);
+        Held {
+            family: id,
+            series: family.series,
+        }
+    }
+
+    fn pushed_head(&self, push: &PreparedPush, holds: &[Held]) -> Head {
+        let old = self.index.group(&push.key).map(|group| &group.head);
+        let Now { ttl, wall, .. } = self.now;
+        Head {
+            created: old.map_or(wall, |old| old.created),
+            last_push: wall,
+            clock_start: ttl,
+            pushed_ttl: push.pushed_ttl,
+            pushes: old.map_or(0, |old| old.pushes) + 1,
+            families: u32::try_from(holds.len()).unwrap_or(u32::MAX),
+            series: holds.iter().map(|held| u64::from(held.series)).sum(),
+            pusher: push.pusher.clone(),
+            failure: old.and_then(|old| old.failure.clone()),
+        }
+    }
+
+    /// The group's families with the pushed ones in place of those of the same name.
+    fn merge(&self, push: &PreparedPush) -> Result<Packed, ReadError> {
+        let damaged = |reason| ReadError::Damaged {
+            group: push.key.to_string(),
+            reason,
+        };
+        let Some(stored) = self.staged.families(&push.key)? else {
+            return Ok(push.packed.clone());
+        };
+        let mut families: Vec<FamilyFacts> = stored.families.unpack().map_err(damaged)?;
+        families.retain(|family| !push.has(&family.name));
+        for family in &mut families {
+            family.pushed.get_or_insert(stored.pushed);
+        }
+        families.extend(push.packed.unpack().map_err(damaged)?);
+        families.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Packed::pack(&families))
+    }
+
+    /// Notes a rejected push. Data and TTL clock stay; a new group begins to age.
+    pub(super) fn fail(&mut self, failed: FailedPush) -> Answer {
+        let FailedPush {
+            key,
+            pusher,
+            pushed_ttl,
+            refusal,
+        } = failed;
+        self.forget_if_expired(&key);
+        if self.index.find(&key).is_none()
+            && let Some(twin) = self.live_twin(&key)
+        {
+            // The marker would show the same series as the twin's.
+            return Err(Refused::Inconsistent(twin));
+        }
+        let old = self.index.group(&key);
+        let families = old.map(|group| group.families.clone()).unwrap_or_default();
+        let new = || Head {
+            created: self.now.wall,
+            clock_start: self.now.ttl,
+            pushed_ttl,
+            pusher,
+            ..Head::default()
+        };
+        let mut head = old.map_or_else(new, |group| group.head.clone());
+        head.failure = Some(Failure {
+            at: self.now.wall,
+            text: shortened(&refusal),
+        });
+        self.staged.write_head(key.clone(), head.clone());
+        let identity = Identity::new(&key);
+        self.show(key, head, families, Vec::new(), &identity);
+        Err(Refused::Inconsistent(refusal))
+    }
+
+    fn live_twin(&mut self, key: &GroupKey) -> Option<Refusal> {
+        match twin(key, self.index, self.now.horizon) {
+            Twin::None => None,
+            Twin::Expired(id) => {
+                self.expire(id);
+                None
+            }
+            Twin::Live(refusal) => Some(refusal),
+        }
+    }
+}
+
+/// A refusal's text, cut at a character's border.
+fn shortened(refusal: &Refusal) -> String {
+    let mut text = refusal.to_string();
+    text.truncate(text.floor_char_boundary(FAILURE_TEXT));
+    text
+}

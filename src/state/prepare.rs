@@ -1,0 +1,245 @@
+//! All of a push that needs no look at other groups: done in the request's own
+//! task, many at once, so that the one writer is left with little.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::format::text_write::{self, Identity};
+use crate::limits::{LABELS_PER_SERIES, PATH_BYTES, RENDERED_BYTES};
+use crate::model::{Family, GroupKey, Kind};
+use crate::push::check::{OwnKind, check};
+use crate::push::refusal::Refusal;
+use crate::push::rewrite::{PUSH_TIME, rewrite};
+use crate::store::{FamilyFacts, Packed, Pusher, encode_metrics};
+use crate::ttl::Ttl;
+use crate::view::RenderedFamily;
+
+use super::request::{FailedPush, Method};
+
+/// A push ready for the writer.
+#[derive(Debug)]
+pub struct PreparedPush {
+    pub(super) key: GroupKey,
+    pub(super) identity: Identity,
+    pub(super) method: Method,
+    pub(super) families: Vec<PreparedFamily>,
+    /// All families as the store keeps them.
+    pub(super) packed: Packed,
+    pub(super) pushed_ttl: Option<Ttl>,
+    pub(super) pusher: Pusher,
+    /// Bytes of text and packed families.
+    pub(super) bytes: usize,
+    /// Given back when the push is answered.
+    pub(super) share: Option<OwnedSemaphorePermit>,
+}
+
+/// One family of a push.
+#[derive(Debug)]
+pub(super) struct PreparedFamily {
+    pub(super) rendered: RenderedFamily,
+    /// Number of sample lines.
+    pub(super) series: u32,
+    /// Distinct sets of label names that its series have beside the grouping key.
+    pub(super) signatures: Vec<Vec<Box<str>>>,
+}
+
+/// What the writer is asked to do about a parsed push.
+#[derive(Debug)]
+pub enum Prepared {
+    /// Nothing wrong by itself: store it.
+    Push(Box<PreparedPush>),
+    /// Refused by its own fault: note the failure.
+    Failed(Box<FailedPush>),
+}
+
+/// A push of which nothing is stored, not even its failure.
+#[derive(Debug, Error)]
+pub enum Unstorable {
+    /// It would break the exposition.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// Its exposition would be larger than [`RENDERED_BYTES`].
+    #[error("the exposition of this push could be larger than {RENDERED_BYTES} bytes")]
+    TooLarge,
+    /// A series has more labels than [`LABELS_PER_SERIES`].
+    #[error("a series of {0} has more than {LABELS_PER_SERIES} labels")]
+    TooManyLabels(String),
+    /// The grouping key is larger than an address can name.
+    #[error("the grouping key is larger than {PATH_BYTES} bytes")]
+    KeyTooLarge,
+}
+
+impl Prepared {
+    /// The memory that it takes until it is stored, in bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Push(push) => push.bytes(),
+            Self::Failed(_) => 0,
+        }
+    }
+
+    /// Keeps a share of a bounded memory until the push is answered: it stays in
+    /// the queue when its sender goes away.
+    pub fn keep(&mut self, share: OwnedSemaphorePermit) {
+        if let Self::Push(push) = self {
+            push.keep(share);
+        }
+    }
+}
+
+/// Rewrites, checks, renders and packs the families of one push.
+///
+/// # Errors
+/// If nothing of the push may reach the writer.
+pub fn prepare(
+    key: GroupKey,
+    method: Method,
+    mut families: Vec<Family<'_>>,
+    pushed_ttl: Option<Ttl>,
+    pusher: Pusher,
+    own: OwnKind,
+) -> Result<Prepared, Unstorable> {
+    // Before all else, since all else takes time for every label.
+    if key.as_bytes().len() > PATH_BYTES {
+        return Err(Unstorable::KeyTooLarge);
+    }
+    check_labels(&key, &families)?;
+    rewrite(&mut families, &key);
+    if let Err(refusal) = check(&families, &key, own) {
+        if !refusal.leaves_mark {
+            return Err(Unstorable::Refused(refusal));
+        }
+        return Ok(Prepared::Failed(Box::new(FailedPush {
+            key,
+            pusher,
+            pushed_ttl,
+            refusal,
+        })));
+    }
+    let identity = Identity::new(&key);
+    let sizes = families
+        .iter()
+        .map(|family| text_write::size_bound(family, &identity));
+    if sizes.fold(0, usize::saturating_add) > RENDERED_BYTES {
+        return Err(Unstorable::TooLarge);
+    }
+    let (facts, prepared): (Vec<_>, Vec<_>) = families
+        .iter()
+        .map(|family| prepare_family(family, &identity))
+        .unzip();
+    let packed = Packed::pack(&facts);
+    let text = prepared.iter().map(|family| family.rendered.text.len());
+    Ok(Prepared::Push(Box::new(PreparedPush {
+        key,
+        identity,
+        method,
+        bytes: packed.len() + text.sum::<usize>(),
+        packed,
+        families: prepared,
+        pushed_ttl,
+        pusher,
+        share: None,
+    })))
+}
+
+fn prepare_family(family: &Family<'_>, identity: &Identity) -> (FamilyFacts, PreparedFamily) {
+    let rendered = render(&family.name, family, identity);
+    let series = count_lines(&rendered.text);
+    let facts = FamilyFacts {
+        name: family.name.clone().into_owned(),
+        kind: family.kind,
+        help: family.help.as_deref().map(str::to_owned),
+        pushed: None,
+        series,
+        metrics: encode_metrics(family.kind, &family.metrics),
+    };
+    (
+        facts,
+        PreparedFamily {
+            rendered,
+            series,
+            signatures: signatures(family),
+        },
+    )
+}
+
+/// Counts the labels of the grouping key and of every series together, those that
+/// the key will override twice.
+fn check_labels(key: &GroupKey, families: &[Family<'_>]) -> Result<(), Unstorable> {
+    let left = LABELS_PER_SERIES.checked_sub(key.labels().len());
+    let left = left.ok_or_else(|| Unstorable::TooManyLabels(PUSH_TIME.to_owned()))?;
+    let mut series = families
+        .iter()
+        .flat_map(|family| family.metrics.iter().map(move |metric| (family, metric)));
+    match series.find(|(_, metric)| metric.labels.len() > left) {
+        Some((family, _)) => Err(Unstorable::TooManyLabels(family.name.clone().into_owned())),
+        None => Ok(()),
+    }
+}
+
+/// A family of one group as lines of text.
+pub(super) fn render(name: &str, family: &Family<'_>, identity: &Identity) -> RenderedFamily {
+    let mut text = Vec::with_capacity(family.metrics.len() * 96);
+    text_write::write_metrics(&mut text, family, identity);
+    text.shrink_to_fit();
+    RenderedFamily {
+        name: name.into(),
+        kind: family.kind,
+        help: family.help.as_deref().map(Arc::from),
+        text: text.into(),
+    }
+}
+
+fn count_lines(text: &[u8]) -> u32 {
+    u32::try_from(memchr::memchr_iter(b'\n', text).count()).unwrap_or(u32::MAX)
+}
+
+fn signatures(family: &Family<'_>) -> Vec<Vec<Box<str>>> {
+    let mut signatures: HashSet<Vec<&str>> = HashSet::new();
+    let mut last: Vec<&str> = Vec::new();
+    for metric in &family.metrics {
+        let names = || metric.labels.iter().map(|label| label.name.as_ref());
+        // Nearly always so: series of a family have the same names.
+        if !signatures.is_empty() && names().eq(last.iter().copied()) {
+            continue;
+        }
+        last = names().collect();
+        signatures.insert(last.clone());
+    }
+    signatures
+        .into_iter()
+        .map(|names| names.into_iter().map(Into::into).collect())
+        .collect()
+}
+
+impl PreparedPush {
+    /// See [`Prepared::bytes`].
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// See [`Prepared::keep`].
+    pub fn keep(&mut self, share: OwnedSemaphorePermit) {
+        self.share = Some(share);
+    }
+
+    /// Whether a family of this name is pushed.
+    pub(super) fn has(&self, name: &str) -> bool {
+        // Families are sorted by name: see `rewrite`.
+        self.families
+            .binary_search_by(|family| family.rendered.name.as_ref().cmp(name))
+            .is_ok()
+    }
+
+    /// The type of the pushed family of this name.
+    pub(super) fn kind(&self, name: &str) -> Option<Kind> {
+        let families = &self.families;
+        let at = families
+            .binary_search_by(|family| family.rendered.name.as_ref().cmp(name))
+            .ok()?;
+        Some(families[at].rendered.kind)
+    }
+}

@@ -1,0 +1,244 @@
+//! What is asked of the writer, and what it answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::clock::UnixNanos;
+use crate::model::GroupKey;
+use crate::push::refusal::Refusal;
+use crate::store::Pusher;
+use crate::ttl::{Suspension, Ttl, TtlPolicy};
+use crate::view::GroupId;
+
+use super::prepare::PreparedPush;
+
+/// How a push treats what its group holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// PUT: all families of the group are replaced.
+    Replace,
+    /// POST: only families of the same name are replaced.
+    Merge,
+}
+
+/// One thing to do.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Store a push.
+    Push(Box<PreparedPush>),
+    /// Store all of these pushes, or none.
+    PushMany(Vec<PreparedPush>),
+    /// A push was refused before it reached the writer: note the failure.
+    Fail(Box<FailedPush>),
+    /// Delete a group.
+    Delete {
+        /// Which.
+        key: GroupKey,
+        /// The peer's address.
+        by: String,
+    },
+    /// Delete many groups.
+    DeleteMany(DeleteMany),
+    /// Remove those of these groups that have expired.
+    Reap(Vec<GroupId>),
+    /// Set or take away an override.
+    Pin(Pin),
+    /// Start a TTL clock anew.
+    Touch {
+        /// Of which group.
+        key: GroupKey,
+    },
+    /// Suspend expiry, or go on.
+    Pause(Pause),
+}
+
+/// Groups to delete.
+#[derive(Debug)]
+pub struct DeleteMany {
+    /// Which.
+    pub keys: Vec<GroupKey>,
+    /// Only if their last push was before this, wall clock.
+    pub pushed_before: Option<UnixNanos>,
+    /// The peer's address.
+    pub by: String,
+}
+
+/// An override to set or take away.
+#[derive(Debug)]
+pub struct Pin {
+    /// Of which group.
+    pub key: GroupKey,
+    /// The TTL, how long the override lasts (`None`: as long as its group), and why;
+    /// `None` takes it away.
+    pub of: Option<(Ttl, Option<Duration>, String)>,
+    /// The peer's address.
+    pub by: String,
+}
+
+/// What to do about the pause of expiry.
+#[derive(Debug)]
+pub enum Pause {
+    /// Begin one, or change the one there is.
+    Begin {
+        /// How long; `None`: until somebody ends it.
+        lasts: Option<Duration>,
+        /// Why.
+        reason: String,
+        /// The peer's address.
+        by: String,
+    },
+    /// End it.
+    End,
+}
+
+/// A push that is refused by its own fault.
+#[derive(Debug)]
+pub struct FailedPush {
+    pub(super) key: GroupKey,
+    pub(super) pusher: Pusher,
+    pub(super) pushed_ttl: Option<Ttl>,
+    pub(super) refusal: Refusal,
+}
+
+impl FailedPush {
+    /// What is wrong with it.
+    pub fn refusal(&self) -> &Refusal {
+        &self.refusal
+    }
+}
+
+/// Something for the writer, and where its answer goes.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A request, to be judged with others in a batch.
+    Judge(Request, Waiting),
+    /// New TTL rules, for all groups there are.
+    Policy(Arc<TtlPolicy>, Waiting),
+}
+
+/// Who waits for an answer.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    answer: oneshot::Sender<Answer>,
+    /// See [`PreparedPush`]'s.
+    _shares: Vec<OwnedSemaphorePermit>,
+}
+
+impl Request {
+    /// The pushes in it.
+    fn pushes(&mut self) -> &mut [PreparedPush] {
+        match self {
+            Self::Push(push) => std::slice::from_mut(push),
+            Self::PushMany(pushes) => pushes,
+            _ => &mut [],
+        }
+    }
+}
+
+impl Job {
+    /// A request and where its answer goes.
+    pub(super) fn judge(mut request: Request, answer: oneshot::Sender<Answer>) -> Self {
+        let shares = request
+            .pushes()
+            .iter_mut()
+            .filter_map(|push| push.share.take());
+        let waiting = Waiting {
+            answer,
+            _shares: shares.collect(),
+        };
+        Self::Judge(request, waiting)
+    }
+
+    /// New TTL rules.
+    pub(super) fn policy(policy: Arc<TtlPolicy>, answer: oneshot::Sender<Answer>) -> Self {
+        Self::Policy(
+            policy,
+            Waiting {
+                answer,
+                _shares: Vec::new(),
+            },
+        )
+    }
+
+    /// The memory that it takes until it is stored, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Judge(Request::Push(push), _) => push.bytes,
+            Self::Judge(Request::PushMany(pushes), _) => pushes.iter().map(|push| push.bytes).sum(),
+            _ => 0,
+        }
+    }
+}
+
+impl Waiting {
+    /// A client that has gone away misses its answer; what it pushed is stored.
+    pub(super) fn answer(self, answer: Answer) {
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// What came of a request.
+pub type Answer = Result<Done, Refused>;
+
+/// What was done; it is on disk, and the next scrape shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// The push is stored.
+    Pushed {
+        /// When the group expires unless it is pushed again, wall clock; `None`: never.
+        expires: Option<UnixNanos>,
+    },
+    /// The delete is done.
+    Deleted {
+        /// Groups deleted: one or none.
+        groups: usize,
+        /// If none: groups of the job whose keys have all the names of this one and more.
+        with_more_labels: usize,
+    },
+    /// All of many pushes are stored; when each group expires, in order.
+    PushedMany {
+        /// Wall clock; `None`: never.
+        expires: Vec<Option<UnixNanos>>,
+    },
+    /// The TTL of a group was changed.
+    Scheduled {
+        /// When it expires now, wall clock; `None`: never.
+        expires: Option<UnixNanos>,
+    },
+    /// Expiry was suspended, or goes on.
+    Suspended {
+        /// The pause in force.
+        pause: Option<Suspension>,
+    },
+    /// The new TTL rules hold for every group.
+    Retimed,
+    /// Expired groups were removed.
+    Reaped {
+        /// How many.
+        groups: usize,
+    },
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// The push is inconsistent: 400.
+    Inconsistent(Refusal),
+    /// One of many pushes is inconsistent, by its place among them: 400.
+    InBatch {
+        /// The first is 0.
+        at: usize,
+        /// What is wrong with it.
+        refusal: Refusal,
+    },
+    /// There is no such group: 404.
+    NoSuchGroup(GroupKey),
+    /// The store takes nothing now: 503.
+    Unavailable(String),
+    /// The disk is full: 507.
+    DiskFull(String),
+    /// The queue is full: 503.
+    Busy,
+}

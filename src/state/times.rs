@@ -1,0 +1,54 @@
+//! The two families that the gateway itself keeps for every group.
+
+use std::sync::{Arc, LazyLock};
+
+use crate::format::text_write::{self, Identity};
+use crate::model::Kind;
+use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME};
+use crate::store::Head;
+use crate::view::RenderedFamily;
+
+/// A name and its help, shared by all groups.
+struct TimeFamily {
+    name: Arc<str>,
+    help: Arc<str>,
+}
+
+static PUSHED: LazyLock<TimeFamily> = LazyLock::new(|| TimeFamily {
+    name: PUSH_TIME.into(),
+    help: "Last Unix time when changing this group in the Pushgateway succeeded.".into(),
+});
+
+static FAILED: LazyLock<TimeFamily> = LazyLock::new(|| TimeFamily {
+    name: PUSH_FAILURE_TIME.into(),
+    help: "Last Unix time when changing this group in the Pushgateway failed.".into(),
+});
+
+/// `push_time_seconds` and `push_failure_time_seconds` of a group; 0 where there was none.
+pub(super) fn rendered(head: &Head, identity: &Identity) -> [RenderedFamily; 2] {
+    let failed = head
+        .failure
+        .as_ref()
+        .map(|failure| failure.at)
+        .unwrap_or_default();
+    [
+        sample(&PUSHED, identity, head.last_push.as_seconds_f64()),
+        sample(&FAILED, identity, failed.as_seconds_f64()),
+    ]
+}
+
+/// The names of both families.
+pub(super) fn names() -> [Arc<str>; 2] {
+    [Arc::clone(&PUSHED.name), Arc::clone(&FAILED.name)]
+}
+
+fn sample(family: &TimeFamily, identity: &Identity, seconds: f64) -> RenderedFamily {
+    let mut text = Vec::with_capacity(128);
+    text_write::write_sample(&mut text, &family.name, identity, seconds);
+    RenderedFamily {
+        name: Arc::clone(&family.name),
+        kind: Kind::Gauge,
+        help: Some(Arc::clone(&family.help)),
+        text: text.into(),
+    }
+}
