@@ -1,0 +1,155 @@
+//! Every metric the gateway has of its own: name, type and help.
+//!
+//! Help texts of `pushgateway_*` and `process_*` are those of the Pushgateway and
+//! of Go's client, since pushed families of these names get ours.
+
+use crate::model::{Family, Kind, Metric};
+
+/// A metric family of our own, without its series.
+pub(super) struct Own {
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+}
+
+impl Own {
+    const fn new(kind: Kind, name: &'static str, help: &'static str) -> Self {
+        Self { name, kind, help }
+    }
+
+    /// The family with these series.
+    pub(super) fn family(&self, metrics: Vec<Metric<'static>>) -> Family<'static> {
+        let (name, help) = (self.name.into(), Some(self.help.into()));
+        Family {
+            name,
+            kind: self.kind,
+            help,
+            metrics,
+        }
+    }
+}
+
+/// The type of a metric of our own, whether or not it has samples now; `None` for
+/// a name that is not ours. A summary's `_sum` and `_count` are not in the list.
+pub fn own_kind(name: &str) -> Option<Kind> {
+    find(name).map(|own| own.kind)
+}
+
+/// The help of a metric of our own, whether or not it has samples now. Families
+/// pushed under its name are shown with it.
+pub fn own_help(name: &str) -> Option<&'static str> {
+    find(name).map(|own| own.help)
+}
+
+fn find(name: &str) -> Option<&'static Own> {
+    let place = ALL.binary_search_by(|own| own.name.cmp(name)).ok()?;
+    Some(ALL[place])
+}
+
+macro_rules! catalogue {
+    ($($id:ident = $kind:ident $name:literal: $help:literal;)*) => {
+        $(pub(super) static $id: Own = Own::new(Kind::$kind, $name, $help);)*
+
+        /// All of them, sorted by name.
+        pub(super) static ALL: &[&Own] = &[$(&$id),*];
+    };
+}
+
+catalogue! {
+    PROCESS_CPU = Counter "process_cpu_seconds_total":
+        "Total user and system CPU time spent in seconds.";
+    PROCESS_MAX_FDS = Gauge "process_max_fds":
+        "Maximum number of open file descriptors.";
+    PROCESS_RECEIVED = Counter "process_network_receive_bytes_total":
+        "Number of bytes received by the process over the network.";
+    PROCESS_SENT = Counter "process_network_transmit_bytes_total":
+        "Number of bytes sent by the process over the network.";
+    PROCESS_OPEN_FDS = Gauge "process_open_fds":
+        "Number of open file descriptors.";
+    PROCESS_RESIDENT = Gauge "process_resident_memory_bytes":
+        "Resident memory size in bytes.";
+    PROCESS_START = Gauge "process_start_time_seconds":
+        "Start time of the process since unix epoch in seconds.";
+    PROCESS_VIRTUAL = Gauge "process_virtual_memory_bytes":
+        "Virtual memory size in bytes.";
+    PROCESS_VIRTUAL_MAX = Gauge "process_virtual_memory_max_bytes":
+        "Maximum amount of virtual memory available in bytes.";
+    BUILD_INFO = Gauge "pushgateway_build_info":
+        "A metric with a constant '1' value labeled by version, revision, branch, goversion \
+         from which pushgateway was built, and the goos and goarch for the build.";
+    PUSH_DURATION = Summary "pushgateway_http_push_duration_seconds":
+        "HTTP request duration for pushes to the Pushgateway.";
+    PUSH_SIZE = Summary "pushgateway_http_push_size_bytes":
+        "HTTP request size for pushes to the Pushgateway.";
+    REQUESTS = Counter "pushgateway_http_requests_total":
+        "Total HTTP requests processed by the Pushgateway, excluding scrapes.";
+    CLOCK_DRIFT = Gauge "tidegate_clock_drift_seconds":
+        "How far the wall clock was moved since the start; TTLs do not follow it.";
+    RELOAD_TIME = Gauge "tidegate_config_last_reload_success_timestamp_seconds":
+        "Unix time at which the config file was taken last, 0 if never since the start.";
+    RELOAD_TAKEN = Gauge "tidegate_config_last_reload_successful":
+        "Whether the last reload of the config file was taken.";
+    GROUPS = Gauge "tidegate_groups":
+        "Groups stored.";
+    GROUPS_EXPIRED = Counter "tidegate_groups_expired_total":
+        "Groups removed because their TTL had run out, by where the TTL came from.";
+    SCRAPE = Summary "tidegate_scrape_duration_seconds":
+        "Time to answer a scrape, until its last byte was handed over.";
+    SERIES = Gauge "tidegate_series":
+        "Pushed series stored.";
+    COMMIT = Summary "tidegate_store_commit_duration_seconds":
+        "Time to commit one batch of changes to disk, failed commits included.";
+    COMMIT_ERRORS = Counter "tidegate_store_commit_errors_total":
+        "Batches of changes that could not be committed to disk.";
+    COMMITS = Counter "tidegate_store_commits_total":
+        "Batches of changes committed to disk.";
+    COMMIT_ERROR_TIME = Gauge "tidegate_store_last_commit_error_timestamp_seconds":
+        "Unix time of the last commit that failed, 0 if none has since the start.";
+    STORE_SIZE = Gauge "tidegate_store_size_bytes":
+        "Size of the store on disk.";
+    TTL_DEFAULT = Gauge "tidegate_ttl_default_seconds":
+        "TTL of groups that neither their push nor a rule gives one, 0 if they never expire.";
+    TTL_GROUPS = Gauge "tidegate_ttl_groups":
+        "Groups stored, by where their TTL comes from.";
+    NEXT_EXPIRY = Gauge "tidegate_ttl_next_expiry_timestamp_seconds":
+        "Unix time at which the next group expires, 0 if none ever does.";
+    OVERDUE = Gauge "tidegate_ttl_overdue_groups":
+        "Groups whose TTL has passed and that are kept because expiry is suspended.";
+    REAP = Summary "tidegate_ttl_reap_duration_seconds":
+        "Time to remove one slice of expired groups.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_so_that_they_can_be_found() {
+        assert!(ALL.is_sorted_by(|a, b| a.name < b.name));
+        for own in ALL {
+            assert_eq!(own_kind(own.name), Some(own.kind), "{}", own.name);
+            assert_eq!(own_help(own.name), Some(own.help), "{}", own.name);
+        }
+    }
+
+    #[test]
+    fn other_names_are_not_ours() {
+        for name in ["", "go_goroutines", "tidegate_", "push_time_seconds", "zzz"] {
+            assert_eq!(own_kind(name), None, "{name}");
+        }
+        assert_eq!(own_kind("pushgateway_http_push_size_bytes_sum"), None);
+    }
+
+    #[test]
+    fn names_tell_units_and_counters() {
+        for own in ALL {
+            assert_eq!(
+                own.kind == Kind::Counter,
+                own.name.ends_with("_total"),
+                "{}",
+                own.name
+            );
+            assert!(own.help.ends_with('.'), "{}", own.name);
+        }
+    }
+}
