@@ -1,3 +1,26 @@
 //! tidegate: a push gateway for Prometheus metrics.
+//!
+//! `ARCHITECTURE.md` tells the life of a push and of a scrape. In one line each:
+//! [`http`] takes requests, [`format`] and [`push`] read them, [`state`] judges
+//! and commits them to the [`store`], [`view`] is what a scrape copies, [`ttl`]
+//! says when a group expires, and [`gateway`] is all of it as one value.
 
+pub mod build_info;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod duration;
+pub mod flags;
+pub mod format;
+pub mod gateway;
+pub mod http;
+pub mod limits;
+pub mod log;
 pub mod model;
+pub mod push;
+pub mod settings;
+pub mod state;
+pub mod store;
+pub mod telemetry;
+pub mod ttl;
+pub mod view;

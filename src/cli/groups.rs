@@ -1,0 +1,162 @@
+//! `tidegate groups`.
+
+use serde_json::{Value, json};
+
+use super::args::{Caution, GroupState, GroupsCommand, Listing, Output, Sort, Target};
+use super::client::Client;
+use super::render::{self, answer, count};
+use super::{Ask, Failure, consent, group};
+use crate::limits::API_PAGE;
+use crate::model::Selector;
+
+pub(super) fn run(target: &Target, what: &GroupsCommand, ask: Ask<'_>) -> Result<String, Failure> {
+    let client = Client::new(target)?;
+    match what {
+        GroupsCommand::List(listing) => {
+            let groups = list(&client, listing, Sort::Job)?;
+            Ok(answer(target.output, &groups, render::groups))
+        }
+        GroupsCommand::Delete {
+            group,
+            caution,
+            matching,
+            older_than,
+        } => {
+            if matching.is_empty() {
+                return delete_one(&client, target.output, &group.labels, *caution, ask);
+            }
+            let mut query = selectors(matching);
+            query.extend(older_than.clone().map(|age| ("older_than", age)));
+            let removal = Removal {
+                path: "/api/v1/admin/delete_groups",
+                query,
+                verb: "delete",
+                done: "deleted",
+            };
+            removal.run(&client, target.output, *caution, ask)
+        }
+    }
+}
+
+/// All pages of a list up to its limit, as one; `next_cursor` is null if that was all.
+pub(super) fn list(client: &Client, listing: &Listing, sort: Sort) -> Result<Value, Failure> {
+    let mut query = selectors(&listing.matching);
+    if let Some(state) = listing.state {
+        let state = match state {
+            GroupState::Live => "live",
+            GroupState::Overdue => "overdue",
+            GroupState::Expired => "expired",
+        };
+        query.push(("state", state.to_owned()));
+    }
+    let sort = match listing.sort.unwrap_or(sort) {
+        Sort::Expires => "expires",
+        Sort::LastPush => "last_push",
+        Sort::Job => "job",
+    };
+    query.push(("sort", sort.to_owned()));
+    let limit = match listing.limit {
+        0 => usize::MAX,
+        limit => limit,
+    };
+    let mut groups: Vec<Value> = Vec::new();
+    let mut cursor = Value::Null;
+    loop {
+        let mut query = query.clone();
+        query.push(("limit", API_PAGE.min(limit - groups.len()).to_string()));
+        query.extend(cursor.as_str().map(|cursor| ("cursor", cursor.to_owned())));
+        let mut page = client.get("/api/v1/groups", &query)?;
+        let before = groups.len();
+        if let Value::Array(page) = page["groups"].take() {
+            groups.extend(page);
+        }
+        let next = page["next_cursor"].take();
+        // A page without groups and with a next one, or the same again, would never end.
+        let stuck = groups.len() == before || next == cursor;
+        cursor = next;
+        if !cursor.is_string() || groups.len() >= limit || stuck {
+            groups.truncate(limit);
+            return Ok(json!({ "groups": groups, "next_cursor": cursor }));
+        }
+    }
+}
+
+pub(super) fn selectors(matching: &[Selector]) -> Vec<(&'static str, String)> {
+    let matching = matching.iter();
+    matching
+        .map(|selector| ("match[]", selector.to_string()))
+        .collect()
+}
+
+fn delete_one(
+    client: &Client,
+    output: Output,
+    labels: &[(String, String)],
+    caution: Caution,
+    ask: Ask<'_>,
+) -> Result<String, Failure> {
+    let path = group::path(labels)?;
+    let shown = group::shown(
+        labels
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    );
+    if caution.dry_run {
+        let found = client.get(&format!("/api/v1/groups/{path}"), &[])?;
+        let data = json!({ "groups": 1, "labels": [found["labels"]] });
+        return Ok(answer(output, &data, |_| format!("would delete {shown}\n")));
+    }
+    if !caution.yes {
+        consent(&format!("delete {shown}?"), ask)?;
+    }
+    match client.delete_group(&path)? {
+        0 => Err(Failure::Refused(format!("there is no group {shown}"))),
+        groups => {
+            let data = json!({ "groups": groups });
+            Ok(answer(output, &data, |_| format!("deleted {shown}\n")))
+        }
+    }
+}
+
+/// A request that removes groups and can be tried first.
+pub(super) struct Removal {
+    pub(super) path: &'static str,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) verb: &'static str,
+    pub(super) done: &'static str,
+}
+
+impl Removal {
+    /// Asks first, unless told not to, with the number of groups it is about.
+    pub(super) fn run(
+        mut self,
+        client: &Client,
+        output: Output,
+        caution: Caution,
+        ask: Ask<'_>,
+    ) -> Result<String, Failure> {
+        if caution.dry_run || !caution.yes {
+            let mut query = self.query.clone();
+            query.push(("dry_run", "true".to_owned()));
+            let found = client.post(self.path, &query, None)?;
+            let groups = groups_of(&found);
+            if caution.dry_run || groups == 0 {
+                let text = |data: &Value| {
+                    let labels = render::label_lines(data);
+                    format!("would {} {}\n{labels}", self.verb, count(groups))
+                };
+                return Ok(answer(output, &found, text));
+            }
+            let labels = render::label_lines(&found);
+            consent(&format!("{labels}{} {}?", self.verb, count(groups)), ask)?;
+        }
+        let query = std::mem::take(&mut self.query);
+        let removed = client.post(self.path, &query, None)?;
+        let text = |data: &Value| format!("{} {}\n", self.done, count(groups_of(data)));
+        Ok(answer(output, &removed, text))
+    }
+}
+
+fn groups_of(data: &Value) -> u64 {
+    data["groups"].as_u64().unwrap_or_default()
+}

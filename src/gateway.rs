@@ -1,0 +1,153 @@
+//! The whole gateway as one value: what `main` and tests start and stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::PolicySource;
+use crate::http::{Context, Doors, Limits, Listener, Server, reload_policy};
+use crate::limits::{KEEP_HISTORY, MAX_BODY};
+use crate::state::{Loaded, State, StateError, StateSettings, reap_expired};
+use crate::store::Place;
+use crate::telemetry::Telemetry;
+use crate::ttl::TtlPolicy;
+
+/// What a gateway is started with.
+#[derive(Debug, Clone)]
+pub struct GatewaySettings {
+    /// Where the store is.
+    pub place: Place,
+    /// TTLs in force.
+    pub policy: TtlPolicy,
+    /// How long records of gone groups are kept; zero: there are none.
+    pub keep_history: Duration,
+    /// For how long after the start nothing expires.
+    pub startup_grace: Duration,
+    /// Largest request body as sent, bytes.
+    pub max_body: usize,
+    /// What is open to whoever can reach the gateway.
+    pub doors: Doors,
+    /// The time.
+    pub clock: Clock,
+    /// Whether expired groups are removed. Tests hold the reaper back to show
+    /// that nobody sees an expired group all the same.
+    pub reap: bool,
+}
+
+impl GatewaySettings {
+    /// What the program has without any flag.
+    pub fn new(place: Place, clock: Clock) -> Self {
+        Self {
+            place,
+            policy: TtlPolicy::default(),
+            keep_history: KEEP_HISTORY,
+            startup_grace: Duration::ZERO,
+            max_body: MAX_BODY,
+            doors: Doors::default(),
+            clock,
+            reap: true,
+        }
+    }
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    addresses: Vec<SocketAddr>,
+    server: Server,
+    state: Arc<State>,
+    reaper: Option<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Serves on `listeners`, at first 503, and loads the store. Returns when it is loaded.
+    ///
+    /// # Errors
+    /// If the store cannot be used; nothing is served any more then.
+    pub async fn start(
+        settings: GatewaySettings,
+        listeners: Vec<Listener>,
+    ) -> Result<(Self, Loaded), StateError> {
+        let GatewaySettings {
+            place,
+            policy,
+            keep_history,
+            startup_grace,
+            max_body,
+            doors,
+            clock,
+            reap,
+        } = settings;
+        let addresses = listeners.iter().map(Listener::address).collect();
+        let telemetry = Arc::new(Telemetry::new());
+        let limits = Limits { body: max_body };
+        let context = Arc::new(Context::new(Arc::clone(&telemetry), limits, doors));
+        let server = Server::start(listeners, &context);
+        let settings = StateSettings {
+            place,
+            policy,
+            keep_history,
+            startup_grace,
+            clock,
+        };
+        let load = tokio::task::spawn_blocking(move || State::start(settings, telemetry));
+        let loaded = load
+            .await
+            .unwrap_or_else(|panic| Err(StateError::Panicked(panic.to_string())));
+        let (state, loaded) = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                server.drain().await;
+                return Err(error);
+            }
+        };
+        context.loaded(Arc::clone(&state));
+        let reaper = reap.then(|| tokio::spawn(reap_expired(Arc::clone(&state))));
+        Ok((
+            Self {
+                addresses,
+                server,
+                state,
+                reaper,
+            },
+            loaded,
+        ))
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Reads TTL rules anew, all or nothing.
+    ///
+    /// # Errors
+    /// Names all faults; the rules that were in force stay.
+    pub async fn reload(&self, source: &PolicySource) -> Result<(), String> {
+        reload_policy(&self.state, source, false).await.map(drop)
+    }
+
+    /// Waits until the store is lost for good; says why.
+    pub async fn broken(&self) -> String {
+        self.state.health().broken().await
+    }
+
+    /// Lets requests in flight finish, then closes the store.
+    pub async fn stop(self) {
+        self.server.drain().await;
+        if let Some(reaper) = self.reaper {
+            reaper.abort();
+        }
+        let state = self.state;
+        // It joins threads, which a worker of the runtime must not wait for.
+        if tokio::task::spawn_blocking(move || state.close())
+            .await
+            .is_err()
+        {
+            tracing::error!("closing the store ended by a panic");
+        }
+    }
+}

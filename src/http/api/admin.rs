@@ -1,0 +1,217 @@
+//! `/api/v1/admin/...`: what operators may do to groups and to expiry.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::groups::{schedule, state_of};
+use super::query::Query;
+use super::shape::{self, Now};
+use super::{ApiError, Outcome, read};
+use crate::duration;
+use crate::limits::{DELETE_SLICE, LISTED_LABELS, REASON_TEXT};
+use crate::model::GroupKey;
+use crate::state::{DeleteMany, Done, Pause, Pin, State};
+use crate::ttl::Ttl;
+
+/// Body of an override.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PinBody {
+    ttl: Spelled,
+    #[serde(rename = "for")]
+    lasts: Option<Spelled>,
+    #[serde(default)]
+    reason: String,
+}
+
+/// Body of a pause.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PauseBody {
+    #[serde(rename = "for")]
+    lasts: Option<Spelled>,
+    #[serde(default)]
+    reason: String,
+}
+
+/// A duration as text, or a number of seconds.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Spelled {
+    Text(String),
+    Seconds(u64),
+}
+
+impl Spelled {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Seconds(seconds) => seconds.to_string(),
+        }
+    }
+
+    fn ttl(&self, field: &str) -> Result<Ttl, ApiError> {
+        let text = self.text();
+        text.parse()
+            .map_err(|fault| ApiError::bad(format!("{field} {text:?}: {fault}")))
+    }
+
+    fn lasts(&self) -> Result<std::time::Duration, ApiError> {
+        let text = self.text();
+        let parsed = duration::parse(&text);
+        let parsed = parsed.map_err(|fault| ApiError::bad(format!("for {text:?}: {fault}")))?;
+        if parsed.is_zero() {
+            return Err(ApiError::bad("for is zero: leave it out for no end"));
+        }
+        Ok(parsed)
+    }
+}
+
+/// Sets an override.
+pub(super) async fn pin(state: &Arc<State>, key: GroupKey, body: PinBody, by: String) -> Outcome {
+    let ttl = body.ttl.ttl("ttl")?;
+    let lasts = body.lasts.map(|lasts| lasts.lasts()).transpose()?;
+    let reason = reason(body.reason)?;
+    let set = Pin {
+        key: key.clone(),
+        of: Some((ttl, lasts, reason.clone())),
+        by: by.clone(),
+    };
+    let done = state.pin(set).await?;
+    tracing::info!(group = %key, %ttl, by, reason, "TTL override set");
+    Ok(scheduled(&done))
+}
+
+/// Takes an override away.
+pub(super) async fn unpin(state: &Arc<State>, key: GroupKey, by: String) -> Outcome {
+    let unset = Pin {
+        key: key.clone(),
+        of: None,
+        by: by.clone(),
+    };
+    let done = state.pin(unset).await?;
+    tracing::info!(group = %key, by, "TTL override removed");
+    Ok(scheduled(&done))
+}
+
+/// Starts a TTL clock anew.
+pub(super) async fn touch(state: &Arc<State>, key: GroupKey, by: &str) -> Outcome {
+    let done = state.touch(key.clone()).await?;
+    tracing::info!(group = %key, by, "TTL clock started anew");
+    Ok(scheduled(&done))
+}
+
+fn scheduled(done: &Done) -> Value {
+    let expires = match done {
+        Done::Scheduled { expires } => *expires,
+        _ => None,
+    };
+    json!({ "expires_at": expires.map(shape::time) })
+}
+
+/// Deletes all groups that match, at once up to [`DELETE_SLICE`].
+pub(super) async fn delete_groups(state: &Arc<State>, query: &Query, by: String) -> Outcome {
+    let selection = query.selection()?;
+    if selection.is_empty() {
+        return Err(ApiError::bad(
+            "match[] is missing; match[]={} means every group",
+        ));
+    }
+    let dry_run = query.flag("dry_run")?;
+    let now = Now::of(state);
+    let older_than = query.duration("older_than")?;
+    let limit = older_than.map(|age| {
+        let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+        crate::clock::UnixNanos(now.wall.0.saturating_sub(age))
+    });
+    let policy = state.policy();
+    let keys = read(state, move |store| {
+        let mut keys = Vec::new();
+        store.list(|listed| {
+            let old = limit.is_none_or(|limit| listed.head.last_push < limit);
+            let there = state_of(&schedule(&listed, &policy, now), now).is_some();
+            if old && there && selection.matches(&listed.key) {
+                keys.push(listed.key);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(keys)
+    })
+    .await?;
+    let labels: Vec<_> = keys.iter().take(LISTED_LABELS).map(shape::labels).collect();
+    let mut groups = keys.len();
+    if !dry_run {
+        groups = 0;
+        for slice in keys.chunks(DELETE_SLICE) {
+            let which = DeleteMany {
+                keys: slice.to_vec(),
+                pushed_before: limit,
+                by: by.clone(),
+            };
+            if let Done::Deleted {
+                groups: deleted, ..
+            } = state.delete_many(which).await?
+            {
+                groups += deleted;
+            }
+        }
+        tracing::info!(groups, by, "groups deleted by matcher");
+    }
+    Ok(json!({ "groups": groups, "labels": labels, "dry_run": dry_run }))
+}
+
+/// Removes what has expired, without waiting for the reaper.
+pub(super) async fn reap(state: &Arc<State>, query: &Query, by: &str) -> Outcome {
+    let dry_run = query.flag("dry_run")?;
+    let groups = if dry_run {
+        state.expired_groups()
+    } else {
+        let groups = state.reap_now().await?;
+        tracing::info!(groups, by, "expired groups removed on request");
+        groups
+    };
+    Ok(json!({ "groups": groups, "dry_run": dry_run }))
+}
+
+/// Suspends expiry.
+pub(super) async fn pause(state: &Arc<State>, body: PauseBody, by: String) -> Outcome {
+    let lasts = body.lasts.map(|lasts| lasts.lasts()).transpose()?;
+    let reason = reason(body.reason)?;
+    let begin = Pause::Begin {
+        lasts,
+        reason: reason.clone(),
+        by: by.clone(),
+    };
+    let done = state.pause(begin).await?;
+    tracing::warn!(by, reason, "expiry paused");
+    Ok(suspended(state, done))
+}
+
+/// Lets expiry go on.
+pub(super) async fn resume(state: &Arc<State>, by: &str) -> Outcome {
+    let done = state.pause(Pause::End).await?;
+    tracing::warn!(by, "expiry resumed");
+    Ok(suspended(state, done))
+}
+
+fn suspended(state: &State, done: Done) -> Value {
+    let pause = match done {
+        Done::Suspended { pause } => pause,
+        _ => None,
+    };
+    let now = Now::of(state);
+    let paused = pause.map_or(Value::Null, |pause| json!(shape::paused(&pause, now)));
+    json!({ "paused": paused })
+}
+
+fn reason(text: String) -> Result<String, ApiError> {
+    if text.len() > REASON_TEXT {
+        return Err(ApiError::bad(format!(
+            "the reason is longer than {REASON_TEXT} bytes"
+        )));
+    }
+    Ok(text)
+}

@@ -1,0 +1,193 @@
+//! Request bodies: read under every bound, and inflated.
+
+use std::error::Error;
+use std::{fmt, io};
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use http_body_util::BodyExt;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use super::context::{BODY_UNIT, Context};
+use super::reply;
+use crate::format::inflate::{InflateError, gunzip};
+use crate::limits::{BODY_IDLE_TIME, MAX_INFLATED};
+
+/// A body in memory, and the share of the gateway's memory that it takes.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) bytes: Vec<u8>,
+    pub(super) share: Share,
+}
+
+/// The part of [`Context::bodies`] that one push has.
+#[derive(Debug)]
+pub(super) struct Share(OwnedSemaphorePermit);
+
+/// Why a body was not taken.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    /// Larger than `--push.max-body-size` as sent.
+    TooLarge(usize),
+    /// Larger than [`MAX_INFLATED`] once decompressed.
+    Inflated(usize),
+    /// All bodies in flight together take too much memory.
+    NoMemory,
+    /// Nothing came for [`BODY_IDLE_TIME`].
+    Stalled,
+    /// The body ended early or is not what its header says.
+    Broken(String),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(limit) => {
+                write!(
+                    f,
+                    "request body is larger than {limit} bytes (--push.max-body-size)"
+                )
+            }
+            Self::Inflated(limit) => {
+                write!(
+                    f,
+                    "request body is larger than {limit} bytes once decompressed"
+                )
+            }
+            Self::NoMemory => f.write_str("too many bytes of pushes are in flight"),
+            Self::Stalled => f.write_str("the request body stalled"),
+            Self::Broken(text) => f.write_str(text),
+        }
+    }
+}
+
+impl BodyError {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge(_) | Self::Inflated(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stalled => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    pub(super) fn into_reply(self) -> Response {
+        match self {
+            Self::NoMemory => reply::unavailable(self),
+            other => reply::error(other.status(), other),
+        }
+    }
+}
+
+/// Reads the whole body.
+pub(super) async fn receive(
+    context: &Context,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<Received, BodyError> {
+    let limit = context.limits.body;
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|declared: usize| declared > limit) {
+        return Err(BodyError::TooLarge(limit));
+    }
+    let mut received = Received::none(context)?;
+    received
+        .bytes
+        .reserve_exact(declared.unwrap_or_default().min(64 * 1024));
+    while let Some(frame) = next_frame(&mut body).await? {
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if received.bytes.len() + data.len() > limit {
+            return Err(BodyError::TooLarge(limit));
+        }
+        received
+            .share
+            .cover(context, received.bytes.len() + data.len())?;
+        received.bytes.extend_from_slice(&data);
+    }
+    Ok(received)
+}
+
+/// Undoes `Content-Encoding: gzip`; any other encoding is left alone, as the
+/// Pushgateway leaves it. Blocks for as long as that takes.
+pub(super) fn inflate(
+    context: &Context,
+    headers: &HeaderMap,
+    mut received: Received,
+) -> Result<Received, BodyError> {
+    if !is_gzip(headers) {
+        return Ok(received);
+    }
+    let inflated = gunzip(&received.bytes, MAX_INFLATED).map_err(|error| match error {
+        InflateError::TooLarge { limit } => BodyError::Inflated(limit),
+        other => BodyError::Broken(other.to_string()),
+    })?;
+    received.share.cover(context, inflated.len())?;
+    received.bytes = inflated;
+    Ok(received)
+}
+
+/// Whether [`inflate`] has something to do.
+pub(super) fn is_gzip(headers: &HeaderMap) -> bool {
+    let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case(b"gzip"))
+}
+
+async fn next_frame(
+    body: &mut Body,
+) -> Result<Option<hyper::body::Frame<bytes::Bytes>>, BodyError> {
+    let frame = timeout(BODY_IDLE_TIME, body.frame())
+        .await
+        .map_err(|_| BodyError::Stalled)?;
+    frame
+        .transpose()
+        .map_err(|error| BodyError::Broken(broken(&error)))
+}
+
+/// Go's words for a body that breaks off; else the innermost of what the HTTP
+/// library says.
+fn broken(error: &axum::Error) -> String {
+    let mut cause: &(dyn Error + 'static) = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::UnexpectedEof) => "unexpected EOF".to_owned(),
+        _ => cause.to_string(),
+    }
+}
+
+impl Received {
+    fn none(context: &Context) -> Result<Self, BodyError> {
+        let share = context.bodies.clone().try_acquire_owned();
+        Ok(Self {
+            bytes: Vec::new(),
+            share: Share(share.map_err(|_| BodyError::NoMemory)?),
+        })
+    }
+}
+
+impl Share {
+    /// Grows until it covers so many bytes in all.
+    pub(super) fn cover(&mut self, context: &Context, bytes: usize) -> Result<(), BodyError> {
+        let wanted = bytes.div_ceil(BODY_UNIT);
+        let missing = wanted.saturating_sub(self.0.num_permits());
+        if missing > 0 {
+            let missing = u32::try_from(missing).map_err(|_| BodyError::NoMemory)?;
+            let more = context.bodies.clone().try_acquire_many_owned(missing);
+            self.0.merge(more.map_err(|_| BodyError::NoMemory)?);
+        }
+        Ok(())
+    }
+
+    /// To be kept by whoever keeps the push.
+    pub(super) fn into_permit(self) -> OwnedSemaphorePermit {
+        self.0
+    }
+}

@@ -1,0 +1,34 @@
+//! `/-/healthy` and `/-/ready`.
+
+use axum::response::Response;
+
+use super::context::Context;
+use super::reply;
+
+/// Text of every 503 before the store is loaded.
+pub(super) const LOADING: &str = "the store is still being loaded";
+
+/// 200 unless a failed commit keeps the store from taking pushes.
+pub(super) fn healthy(context: &Context) -> Response {
+    let response = match context.state().and_then(|state| state.health().refusal()) {
+        None => reply::healthy(),
+        Some(reason) => reply::unavailable(reason),
+    };
+    context
+        .telemetry
+        .count_request("healthy", "get", response.status().as_u16());
+    response
+}
+
+/// 200 once the store is loaded, and while it takes pushes.
+pub(super) fn ready(context: &Context) -> Response {
+    let response = match context.state().map(|state| state.health().refusal()) {
+        None => reply::unavailable(LOADING),
+        Some(None) => reply::healthy(),
+        Some(Some(reason)) => reply::unavailable(reason),
+    };
+    context
+        .telemetry
+        .count_request("ready", "get", response.status().as_u16());
+    response
+}
