@@ -1,0 +1,148 @@
+//! Methods, doors and headers of the API.
+
+use serde_json::Value;
+
+use crate::client::{admin, fails, get, ok};
+use crate::harness::Gateway;
+use crate::support::http::Response;
+
+/// Every route, the methods it has, and whether it needs the admin API.
+const ROUTES: [(&str, &str, bool); 12] = [
+    ("groups", "GET, HEAD, OPTIONS", false),
+    ("groups/job/a", "GET, HEAD, OPTIONS", false),
+    ("ttl", "GET, HEAD, OPTIONS", false),
+    ("ttl/explain", "GET, HEAD, OPTIONS", false),
+    ("ttl/explain/job/a", "GET, HEAD, OPTIONS", false),
+    ("openapi.yaml", "GET, HEAD, OPTIONS", false),
+    ("push", "OPTIONS, POST", false),
+    ("admin/ttl/job/a", "DELETE, OPTIONS, PUT", true),
+    ("admin/touch/job/a", "OPTIONS, POST", true),
+    ("admin/delete_groups", "OPTIONS, POST", true),
+    ("admin/ttl/reap", "OPTIONS, POST", true),
+    ("admin/ttl/pause", "OPTIONS, POST", true),
+];
+
+fn send(gateway: &Gateway, method: &str, path: &str) -> Response {
+    gateway.send(method, &format!("/api/v1/{path}"), &[], "")
+}
+
+#[track_caller]
+fn has_cors(answer: &Response, what: &str) {
+    for (name, value) in [
+        (
+            "Access-Control-Allow-Headers",
+            "Accept, Authorization, Content-Type, Origin",
+        ),
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Expose-Headers", "Date"),
+        ("Cache-Control", "no-cache, no-store, must-revalidate"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{what}");
+    }
+}
+
+#[test]
+fn every_route_names_its_methods_and_refuses_others() {
+    let gateway = admin();
+    for (path, allow, _) in ROUTES
+        .into_iter()
+        .chain([("admin/ttl/resume", "OPTIONS, POST", true)])
+    {
+        let options = send(&gateway, "OPTIONS", path);
+        assert_eq!(
+            (options.status, options.header("Allow")),
+            (200, Some(allow)),
+            "{path}"
+        );
+        has_cors(&options, path);
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
+            if !allow.contains(method) {
+                let refused = send(&gateway, method, path);
+                let seen = (refused.status, refused.header("Allow"));
+                assert_eq!(seen, (405, Some(allow)), "{method} {path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_the_flag_the_admin_api_answers_403_and_names_it() {
+    let gateway = Gateway::start();
+    gateway.put_for("10s", "job/a", "m 1\n");
+    let before = get(&gateway, "groups/job/a");
+    for (path, allow, is_admin) in ROUTES {
+        for method in allow.split(", ").filter(|_| is_admin) {
+            if method != "OPTIONS" {
+                let (status, kind, text) = fails(&gateway, method, path, "{}");
+                assert_eq!(
+                    (status, kind.as_str()),
+                    (403, "forbidden"),
+                    "{method} {path}"
+                );
+                assert!(text.contains("--web.enable-admin-api"), "{text}");
+            }
+        }
+    }
+    assert_eq!(get(&gateway, "groups/job/a"), before);
+    assert_eq!(get(&gateway, "ttl")["paused"], Value::Null);
+}
+
+#[test]
+fn answers_and_errors_carry_cors_headers() {
+    let gateway = admin();
+    for path in [
+        "groups",
+        "groups/job/none",
+        "groups?limit=0",
+        "openapi.yaml",
+    ] {
+        has_cors(&send(&gateway, "GET", path), path);
+    }
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let gateway = admin();
+    let got = send(&gateway, "GET", "groups");
+    let head = send(&gateway, "HEAD", "groups");
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("Content-Length"), got.header("Content-Length"));
+}
+
+#[test]
+fn unknown_paths_are_404() {
+    let gateway = admin();
+    for path in [
+        "",
+        "group",
+        "groups/",
+        "groups/a",
+        "groups/job",
+        "ttl/",
+        "ttl/explain/x",
+        "admin",
+        "admin/ttl",
+        "admin/ttl/x",
+        "admin/touch",
+        "push/job/a",
+        "metrics2",
+    ] {
+        assert_eq!(send(&gateway, "GET", path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn the_description_is_served() {
+    let gateway = Gateway::start();
+    let answer = send(&gateway, "GET", "openapi.yaml");
+    assert_eq!(answer.header("Content-Type"), Some("application/yaml"));
+    assert!(answer.text().starts_with("openapi: 3.1."));
+}
+
+#[test]
+fn who_did_it_is_the_peer() {
+    let gateway = admin();
+    gateway.put("job/a", "m 1\n");
+    ok(&gateway, "PUT", "admin/ttl/job/a", r#"{"ttl":"1h"}"#);
+    assert_eq!(get(&gateway, "groups/job/a")["override"]["by"], "127.0.0.1");
+}

@@ -1,0 +1,187 @@
+//! `POST /-/reload`: TTL rules from the config file, all or nothing.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tidegate::config::{PolicySource, TtlFlags};
+use tidegate::http::Doors;
+
+use crate::client::{get, jobs};
+use crate::harness::{Gateway, Options, SECOND};
+
+const RULES: &str = "ttl:
+  default: 1h
+  rules:
+  - {name: ci, match: {job: ci-.*}, ttl: 10m}
+";
+
+struct Ruled {
+    gateway: Gateway,
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+/// A gateway with these rules, and the file they are read from.
+fn ruled() -> Ruled {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("tidegate.yml");
+    std::fs::write(&path, RULES).expect("write the rules");
+    let source = PolicySource {
+        file: Some(path.clone()),
+        flags: TtlFlags::default(),
+    };
+    let gateway = Gateway::with(Options {
+        policy: source.load().expect("rules without a fault"),
+        doors: Doors {
+            reload: Some(source),
+            ..Doors::default()
+        },
+        ..Options::default()
+    });
+    Ruled {
+        gateway,
+        path,
+        _folder: folder,
+    }
+}
+
+impl Ruled {
+    fn write(&self, rules: &str) {
+        std::fs::write(&self.path, rules).expect("write the rules");
+    }
+
+    /// Status and text of a reload.
+    fn reload(&self, query: &str) -> (u16, String) {
+        let answer = self
+            .gateway
+            .send("POST", &format!("/-/reload{query}"), &[], "");
+        (answer.status, answer.text())
+    }
+
+    fn successful(&self) -> Option<String> {
+        self.gateway.value("tidegate_config_last_reload_successful")
+    }
+
+    fn ttl_of(&self, group: &str) -> (String, String) {
+        let group = get(&self.gateway, &format!("groups/{group}"));
+        let word = |name: &str| group[name].as_str().expect("a string").to_owned();
+        (word("ttl"), word("ttl_source"))
+    }
+}
+
+fn pair(ttl: &str, source: &str) -> (String, String) {
+    (ttl.to_owned(), source.to_owned())
+}
+
+#[test]
+fn a_good_file_re_times_groups_of_rules_and_the_default_at_once() {
+    let ruled = ruled();
+    let gateway = &ruled.gateway;
+    gateway.put("job/ci-1", "m 1\n");
+    gateway.put("job/other", "m 1\n");
+    gateway.put_for("30m", "job/own", "m 1\n");
+    gateway.advance(60 * SECOND);
+    assert_eq!(ruled.ttl_of("job/ci-1"), pair("10m", "rule:ci"));
+    ruled.write("ttl: {default: 2h, rules: [{name: short, match: {job: ci-.*}, ttl: 1m}]}");
+    assert_eq!(ruled.reload(""), (200, "reloaded\n".to_owned()));
+    assert_eq!(jobs(gateway, "groups"), ["other", "own"]);
+    assert!(!gateway.pushed().contains("ci-1"));
+    assert_eq!(ruled.ttl_of("job/other"), pair("2h", "default"));
+    assert_eq!(ruled.ttl_of("job/own"), pair("30m", "push"));
+    assert_eq!(get(gateway, "ttl")["rules"][0]["name"], "short");
+    // Raised again: what is gone stays gone, what is there lives longer.
+    gateway.put("job/ci-2", "m 1\n");
+    ruled.write("ttl: {default: 3h, rules: [{name: short, match: {job: ci-.*}, ttl: never}]}");
+    assert_eq!(ruled.reload("").0, 200);
+    assert_eq!(ruled.ttl_of("job/ci-2"), pair("never", "rule:short"));
+    gateway.advance(10 * 60 * SECOND);
+    assert_eq!(jobs(gateway, "groups"), ["ci-2", "other", "own"]);
+}
+
+#[test]
+fn a_broken_file_is_told_line_by_line_and_the_rules_stay() {
+    let ruled = ruled();
+    ruled.gateway.put("job/ci-1", "m 1\n");
+    let before = get(&ruled.gateway, "ttl");
+    ruled.write(
+        "ttl:\n  default: soon\n  rules:\n  - {name: ci, match: {job: '('}, ttl: 10m}\n  tll: 1\n",
+    );
+    let (status, text) = ruled.reload("");
+    assert_eq!(status, 400, "{text}");
+    let file = ruled.path.display();
+    for place in ["2:12", "4:", "5:3"] {
+        assert!(
+            text.contains(&format!("{file}:{place}")),
+            "{place} is missing in {text}"
+        );
+    }
+    assert_eq!(get(&ruled.gateway, "ttl"), before);
+    assert_eq!(ruled.ttl_of("job/ci-1"), pair("10m", "rule:ci"));
+    assert_eq!(ruled.successful().as_deref(), Some("0"));
+    ruled.write(RULES);
+    assert_eq!(ruled.reload("").0, 200);
+    assert_eq!(ruled.successful().as_deref(), Some("1"));
+}
+
+#[test]
+fn a_missing_file_is_a_fault_like_any_other() {
+    let ruled = ruled();
+    std::fs::remove_file(&ruled.path).expect("remove the file");
+    let (status, text) = ruled.reload("");
+    assert_eq!(status, 400);
+    assert!(text.contains("cannot open it"), "{text}");
+    assert_eq!(get(&ruled.gateway, "ttl")["default"], "1h");
+}
+
+#[test]
+fn a_dry_run_counts_what_would_expire_and_changes_nothing() {
+    let ruled = ruled();
+    let gateway = &ruled.gateway;
+    for job in ["ci-1", "ci-2", "other"] {
+        gateway.put(&format!("job/{job}"), "m 1\n");
+    }
+    gateway.put_for("5m", "job/ci-own", "m 1\n");
+    gateway.advance(60 * SECOND);
+    ruled.write("ttl: {default: 1h, rules: [{name: ci, match: {job: ci-.*}, ttl: 1m}]}");
+    let expected = (200, "2 groups would expire now\n".to_owned());
+    for query in ["?dry_run=true", "?dry_run=1", "?dry_run"] {
+        assert_eq!(ruled.reload(query), expected, "{query}");
+        assert_eq!(ruled.ttl_of("job/ci-1"), pair("10m", "rule:ci"), "{query}");
+    }
+    for query in [
+        "?dry_run=maybe",
+        "?dry_run=true&dry_run=true",
+        "?dry_run=%zz",
+    ] {
+        assert_eq!(ruled.reload(query).0, 400, "{query}");
+    }
+    assert_eq!(jobs(gateway, "groups").len(), 4);
+    assert_eq!(ruled.reload("?dry_run=false").0, 200);
+    assert_eq!(jobs(gateway, "groups"), ["ci-own", "other"]);
+}
+
+#[test]
+fn a_dry_run_of_a_broken_file_tells_its_faults_and_is_no_reload() {
+    let ruled = ruled();
+    let before = ruled.successful();
+    ruled.write("ttl: {default: soon}");
+    let (status, text) = ruled.reload("?dry_run=true");
+    assert_eq!(status, 400);
+    assert!(text.contains(":1:16: ttl.default"), "{text}");
+    assert_eq!(ruled.successful(), before);
+}
+
+#[test]
+fn without_its_flag_reloading_is_403() {
+    let gateway = Gateway::start();
+    let answer = gateway.send("POST", "/-/reload", &[], "");
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (403, "Lifecycle API is not enabled.\n")
+    );
+    let answer = gateway.send("GET", "/-/reload", &[], "");
+    assert_eq!(
+        (answer.status, answer.header("Allow")),
+        (405, Some("OPTIONS, POST, PUT"))
+    );
+}

@@ -1,0 +1,118 @@
+//! Bytes of a store that have changed on disk: the store is refused and stays as it is, or it
+//! holds what it held. Never less, never anything else, and never a panic.
+
+mod support;
+
+use support::client::Client;
+use support::disk::Disk;
+use support::in_process::InProcess;
+use support::pushers::{Pusher, pin_kind};
+use support::random::Seeded;
+use tidegate::clock::Clock;
+use tidegate::store::{OpenError, Store};
+
+/// What redb reads and writes at once.
+const PAGE: usize = 4096;
+
+/// A gateway that has taken pushes enough for a tree of several levels.
+fn filled(disk: &Disk) -> InProcess {
+    let gateway = InProcess::start(disk.place(), Clock::system()).expect("an empty store");
+    pin_kind(gateway.address());
+    let mut client = Client::connect(gateway.address()).expect("a connection");
+    for mut pusher in Pusher::crew(6) {
+        for _ in 0..25 {
+            pusher.step(&mut client).expect("a push that is taken");
+        }
+    }
+    gateway
+}
+
+/// All that a store holds, in words; why, if it is refused. Then it must be as it was.
+fn held(image: &[u8]) -> Result<String, OpenError> {
+    let disk = Disk::holding(image);
+    let opened = Store::open(&disk.place());
+    if opened.is_err() {
+        assert!(disk.bytes() == image, "a refused store was changed");
+    }
+    opened.map(|opened| format!("{:?}", opened.contents.groups))
+}
+
+/// The image with one byte changed, again and again in every page that is not empty.
+fn flips(image: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    let mut random = Seeded::new(1);
+    let used = |(_, page): &(usize, &[u8])| page.iter().any(|byte| *byte != 0);
+    let pages = image.chunks(PAGE).enumerate().filter(used);
+    let places = pages.flat_map(|(page, _)| [64, 64, 512, PAGE, PAGE].map(|end| (page, end)));
+    places.map(move |(page, end)| {
+        // Pages begin with what describes them, which is where damage does most.
+        let within = usize::try_from(random.below(end as u64)).expect("a place in a page");
+        let change = u8::try_from(random.below(255)).expect("a byte") + 1;
+        let mut damaged = image.to_vec();
+        damaged[page * PAGE + within] ^= change;
+        (page * PAGE + within, damaged)
+    })
+}
+
+/// The image cut short at several places.
+fn cuts(image: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    let ends = [1, 8, 9, 100, 319, 320, 511, 512, 4095, 4096, 8192];
+    let later = (1..20).map(|part| image.len() / 20 * part);
+    let last = [image.len() - PAGE, image.len() - 1];
+    let ends = ends.into_iter().chain(later).chain(last);
+    ends.map(|end| (end, image[..end].to_vec()))
+}
+
+/// Opens every damaged image: those that are taken must hold one of `states`. Returns how many
+/// were refused.
+fn refusals(
+    damaged: impl Iterator<Item = (usize, Vec<u8>)>,
+    what: &str,
+    states: &[String],
+) -> usize {
+    let mut refused = 0;
+    for (at, image) in damaged {
+        match held(&image) {
+            Ok(found) => assert!(
+                states.contains(&found),
+                "{what} {at} changed what is held:\n{found}"
+            ),
+            Err(OpenError::Io { reason, .. }) => panic!("{what} {at}: {reason}"),
+            Err(_) => refused += 1,
+        }
+    }
+    refused
+}
+
+#[test]
+fn damage_to_a_closed_store_is_found_or_does_not_matter() {
+    let disk = Disk::default();
+    drop(filled(&disk));
+    let image = disk.bytes();
+    let states = [held(&image).expect("a whole store")];
+    let flipped = refusals(flips(&image), "byte", &states);
+    assert!(flipped > 100, "only {flipped} changes were found");
+    let cut = refusals(cuts(&image), "end", &states);
+    assert_eq!(
+        cut,
+        cuts(&image).count(),
+        "a store that is cut short was taken"
+    );
+}
+
+/// The last commit before a kill may have been torn, and damage to its own pages looks the
+/// same: then the state before that commit is taken. No commit before it is ever given up.
+#[test]
+fn damage_to_a_killed_store_costs_its_last_commit_at_most() {
+    let disk = Disk::default();
+    let gateway = filled(&disk);
+    let before = held(&disk.bytes()).expect("a whole store");
+    let answer = gateway.send("PUT", "/metrics/job/last", "last 1\n");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let image = disk.bytes();
+    drop(gateway);
+    let states = [held(&image).expect("a whole store"), before];
+    assert_ne!(states[0], states[1]);
+    let flipped = refusals(flips(&image), "byte", &states);
+    assert!(flipped > 100, "only {flipped} changes were found");
+    refusals(cuts(&image), "end", &states);
+}

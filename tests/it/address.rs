@@ -1,0 +1,142 @@
+//! Addresses and methods: what is found, what is refused and in which words, what is redirected.
+
+use crate::harness::Gateway;
+use crate::support::http::exchange;
+
+#[test]
+fn every_fault_of_an_address_has_the_originals_text() {
+    let gateway = Gateway::start();
+    for (group, text) in [
+        (
+            "job@base64/Zm9vY",
+            r#"invalid base64 encoding in job name "foo": illegal base64 data at input byte 4"#,
+        ),
+        (
+            "job/a/x/var/tmp",
+            r#"odd number of components in label string "/x/var/tmp""#,
+        ),
+        (
+            "job/a/x/var%2Ftmp",
+            r#"odd number of components in label string "/x/var/tmp""#,
+        ),
+        (
+            "job/a/x/v/",
+            r#"odd number of components in label string "/x/v/""#,
+        ),
+        ("job/a/1x/1", r#"improper label name "1x""#),
+        ("job/a/__x/1", r#"improper label name "__x""#),
+        (
+            "job/a/x@base64@base64/YQ",
+            r#"improper label name "x@base64""#,
+        ),
+        (
+            "job/a/x@base64/a+b=",
+            r#"invalid base64 encoding for label x="a+b=": illegal base64 data at input byte 1"#,
+        ),
+        ("job@base64/=", "job name is required"),
+        ("job/%2Fx%2F1", "job name is required"),
+        // The first failing check wins.
+        ("job/%2F1x%2F1", r#"improper label name "1x""#),
+    ] {
+        for method in ["PUT", "POST", "DELETE"] {
+            let answer = gateway.write(method, group, "m 1\n");
+            let expected = (400, format!("{text}\n"));
+            assert_eq!((answer.status, answer.text()), expected, "{method} {group}");
+            assert_eq!(
+                answer.header("Content-Type"),
+                Some("text/plain; charset=utf-8")
+            );
+            assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"));
+        }
+    }
+    assert_eq!(gateway.exposition(), "");
+}
+
+#[test]
+fn methods_and_paths_that_do_not_fit_are_told_apart() {
+    let gateway = Gateway::start();
+    let read = Some("GET, HEAD, OPTIONS");
+    let write = Some("DELETE, OPTIONS, POST, PUT");
+    for (method, path, status, allow, body) in [
+        ("GET", "/nothing", 404, None, "404 page not found\n"),
+        ("PUT", "/metrics/job", 404, None, "404 page not found\n"),
+        ("PUT", "/metrics/job/", 404, None, "404 page not found\n"),
+        ("PUT", "/metrics/jobs/a", 404, None, "404 page not found\n"),
+        ("POST", "/metrics/", 404, None, "404 page not found\n"),
+        ("POST", "/ttl/1h/metrics", 404, None, "404 page not found\n"),
+        ("POST", "/metrics", 405, read, "Method Not Allowed\n"),
+        ("DELETE", "/-/healthy", 405, read, "Method Not Allowed\n"),
+        ("PUT", "/-/ready", 405, read, "Method Not Allowed\n"),
+        ("BREW", "/metrics", 405, read, "Method Not Allowed\n"),
+        ("GET", "/metrics/job/a", 405, write, "Method Not Allowed\n"),
+        (
+            "PATCH",
+            "/ttl/1h/metrics/job/a",
+            405,
+            write,
+            "Method Not Allowed\n",
+        ),
+        ("HEAD", "/metrics/job/a", 405, write, ""),
+        ("OPTIONS", "/metrics", 200, read, ""),
+        ("OPTIONS", "/-/ready", 200, read, ""),
+        ("OPTIONS", "/metrics/job/a/x/1", 200, write, ""),
+        ("OPTIONS", "/nothing", 404, None, "404 page not found\n"),
+        ("GET", "/-/healthy", 200, None, "OK"),
+        ("GET", "/-/ready", 200, None, "OK"),
+        ("HEAD", "/-/healthy", 200, None, ""),
+        ("HEAD", "/nothing", 404, None, ""),
+    ] {
+        let answer = gateway.send(method, path, &[], "");
+        let seen = (answer.status, answer.header("Allow"), answer.text());
+        assert_eq!(seen, (status, allow, body.to_owned()), "{method} {path}");
+    }
+    assert_eq!(gateway.send("OPTIONS", "*", &[], "").status, 200);
+    assert_eq!(gateway.exposition(), "");
+}
+
+#[test]
+fn unclean_paths_are_redirected_with_escapes_and_query() {
+    let gateway = Gateway::start();
+    for (method, path, location) in [
+        (
+            "PUT",
+            "/metrics//job/a%20b?ttl=1h&x=%2F",
+            "/metrics/job/a%20b?ttl=1h&x=%2F",
+        ),
+        ("POST", "/metrics/./job/a/", "/metrics/job/a/"),
+        ("DELETE", "//metrics/job/a", "/metrics/job/a"),
+        ("GET", "/x/../metrics", "/metrics"),
+        ("BREW", "/metrics/job/a/../b", "/metrics/job/b"),
+    ] {
+        let answer = gateway.send(method, path, &[], "m 1\n");
+        assert_eq!(
+            (answer.status, answer.header("Location")),
+            (307, Some(location)),
+            "{path}"
+        );
+        assert_eq!(answer.text(), "");
+    }
+    assert_eq!(gateway.exposition(), "");
+    // Escaped slashes and dots are no part of the path's shape.
+    gateway.put("job/a/x/%2e%2e", "m 1\n");
+    assert_eq!(
+        gateway.pushed(),
+        "# TYPE m untyped\nm{instance=\"\",job=\"a\",x=\"..\"} 1\n"
+    );
+}
+
+#[test]
+fn broken_escapes_end_the_connection_in_gos_words() {
+    let gateway = Gateway::start();
+    for path in ["/metrics/job/%zz", "/metrics/job/a%", "/metrics%f", "/%"] {
+        // No Connection: close from this side, so that the end is the server's own.
+        let head = format!("PUT {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+        let answer = String::from_utf8(exchange(gateway.address(), head.as_bytes()));
+        let answer = answer.expect("an answer in ASCII");
+        assert!(
+            answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+            "{answer}"
+        );
+        assert!(answer.ends_with("\r\n\r\n400 Bad Request"), "{answer}");
+    }
+}

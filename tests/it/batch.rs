@@ -1,0 +1,306 @@
+//! Requests that fall into one transaction: each is judged with what the earlier ones did.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tidegate::clock::Clock;
+use tidegate::format::text_read;
+use tidegate::model::Value;
+use tidegate::push::path::grouping_key;
+use tidegate::state::{Answer, Method, Prepared, State, StateSettings, prepare};
+use tidegate::store::Pusher;
+use tidegate::telemetry::{Telemetry, own_kind};
+use tidegate::view::exposition;
+use tokio::runtime::Runtime;
+
+use crate::clash::CLASHES;
+use crate::disk::{Disk, Held};
+use crate::harness::{Gateway, Options, START, runtime};
+use crate::sound;
+
+/// Method, address and body.
+type Asked = (&'static str, &'static str, &'static str);
+
+/// The state behind a gateway, on a disk whose syncs can be made to wait.
+struct Writer {
+    runtime: Runtime,
+    disk: Disk,
+    state: Arc<State>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Writer {
+    fn on(disk: Disk) -> Self {
+        let runtime = runtime();
+        let guard = runtime.enter();
+        let telemetry = Arc::new(Telemetry::new());
+        let settings = StateSettings {
+            place: disk.place(),
+            policy: Options::default().policy,
+            keep_history: Duration::ZERO,
+            startup_grace: Duration::ZERO,
+            clock: Clock::manual(START).0,
+        };
+        let (state, _) = State::start(settings, Arc::clone(&telemetry)).expect("a start");
+        drop(guard);
+        Self {
+            runtime,
+            disk,
+            state,
+            telemetry,
+        }
+    }
+
+    /// Stops, and starts again on the same disk.
+    fn reopened(self) -> Self {
+        self.state.close();
+        Self::on(self.disk.clone())
+    }
+
+    fn ask(&self, (method, group, body): Asked) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let state = Arc::clone(&self.state);
+        if method == "DELETE" {
+            let key = grouping_key(group.as_bytes()).expect("a sound address");
+            return Box::pin(async move { state.delete(key, "127.0.0.1".to_owned()).await });
+        }
+        let prepared = prepared(method, group, body);
+        Box::pin(async move { state.store(prepared).await })
+    }
+
+    fn one_by_one(&self, all: &[Asked]) -> Vec<Answer> {
+        all.iter()
+            .map(|asked| self.runtime.block_on(self.ask(*asked)))
+            .collect()
+    }
+
+    /// Carries all out in one transaction: they wait in the queue while another one is committed.
+    fn in_one_batch(&self, all: &[Asked]) -> Vec<Answer> {
+        let before = self.commits();
+        let _guard = self.runtime.enter();
+        let held = self.disk.hold(Held::Syncs);
+        let mut slow = self.ask(("PUT", "job/slow", ""));
+        queue(&mut slow);
+        self.disk.await_waiting();
+        let mut asked: Vec<_> = all.iter().map(|asked| self.ask(*asked)).collect();
+        asked.iter_mut().for_each(queue);
+        drop(held);
+        self.runtime
+            .block_on(slow)
+            .expect("a push that clashes with nothing");
+        let answers = asked
+            .into_iter()
+            .map(|asked| self.runtime.block_on(asked))
+            .collect();
+        self.runtime
+            .block_on(self.ask(("DELETE", "job/slow", "")))
+            .expect("a delete");
+        // A batch that changes nothing is not committed.
+        assert!(
+            self.commits() - before <= 3,
+            "the slow one, the batch, the delete"
+        );
+        answers
+    }
+
+    fn commits(&self) -> u64 {
+        let families = self.telemetry.families();
+        let commits = families
+            .iter()
+            .find(|family| family.name == "tidegate_store_commits_total");
+        match commits.expect("an own metric").metrics[0].value {
+            Value::Number(value, _) => value.to_string().parse().expect("a count"),
+            _ => panic!("a counter"),
+        }
+    }
+
+    /// What is shown, push times only as `0` or `set`. Checked to be sound.
+    fn exposition(&self) -> String {
+        let frames = exposition(&self.state.snapshot(), Vec::new());
+        let bytes: Vec<u8> = frames
+            .into_iter()
+            .flat_map(tidegate::view::Frame::into_bytes)
+            .collect();
+        let text = String::from_utf8(bytes).expect("an exposition in UTF-8");
+        sound::check(&text);
+        let shown = text.lines().map(|line| match line.rsplit_once(' ') {
+            Some((series, "0")) if series.starts_with("push_") => format!("{series} 0\n"),
+            Some((series, _)) if series.starts_with("push_") => format!("{series} set\n"),
+            _ => format!("{line}\n"),
+        });
+        shown.collect()
+    }
+}
+
+fn prepared(method: &str, group: &str, body: &str) -> Prepared {
+    let key = grouping_key(group.as_bytes()).expect("a sound address");
+    let families = text_read::parse(body.as_bytes()).expect("a body that parses");
+    let method = if method == "POST" {
+        Method::Merge
+    } else {
+        Method::Replace
+    };
+    prepare(key, method, families, None, Pusher::default(), own_kind).expect("a push to be judged")
+}
+
+/// Puts a request into the writer's queue: its first poll does, and the answer cannot be there yet.
+fn queue(asked: &mut Pin<Box<dyn Future<Output = Answer> + Send>>) {
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(
+        asked.as_mut().poll(&mut context).is_pending(),
+        "answered before it was committed"
+    );
+}
+
+#[test]
+fn of_two_pushes_that_clash_in_one_batch_the_first_is_stored() {
+    let writer = Writer::on(Disk::default());
+    for ([one, two], text) in CLASHES {
+        for [first, second] in [[one, two], [two, one]] {
+            for [before, after] in [
+                ["PUT", "PUT"],
+                ["PUT", "POST"],
+                ["POST", "PUT"],
+                ["POST", "POST"],
+            ] {
+                let (first, second) = ((before, first.0, first.1), (after, second.0, second.1));
+                let alone = {
+                    writer
+                        .one_by_one(&[first])
+                        .remove(0)
+                        .expect("a push that clashes with nothing");
+                    let shown = writer.exposition();
+                    writer
+                        .one_by_one(&[("DELETE", first.1, "")])
+                        .remove(0)
+                        .expect("a delete");
+                    sound::without(&shown, |name| name.starts_with("push_"))
+                };
+                let answers = writer.in_one_batch(&[first, second]);
+                assert!(answers[0].is_ok(), "{first:?} {second:?}: {answers:?}");
+                let refused = format!("{:?}", answers[1].as_ref().expect_err("a clash"));
+                assert!(
+                    refused.contains(&text.replace('"', "\\\"")),
+                    "{first:?} {second:?}: {refused}"
+                );
+                let shown = sound::without(&writer.exposition(), |name| name.starts_with("push_"));
+                assert_eq!(shown, alone, "{first:?} {second:?}");
+                writer.one_by_one(&[("DELETE", first.1, ""), ("DELETE", second.1, "")]);
+            }
+        }
+    }
+    assert_eq!(writer.reopened().exposition(), "");
+}
+
+#[test]
+fn a_later_push_of_a_batch_sees_what_an_earlier_one_freed() {
+    let writer = Writer::on(Disk::default());
+    let (gauge, counter) = ("# TYPE m gauge\nm 1\n", "# TYPE m counter\nm 2\n");
+    let answers = writer.in_one_batch(&[
+        ("PUT", "job/a", gauge),
+        ("PUT", "job/b", counter),
+        ("DELETE", "job/a", ""),
+        ("PUT", "job/b", counter),
+        ("POST", "job/b", "k 1\n"),
+        ("PUT", "job/a", gauge),
+        ("PUT", "job/a/instance/", ""),
+    ]);
+    let stored: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(stored, [true, false, true, true, true, false, false]);
+    let shown = writer.exposition();
+    let families = "# TYPE k untyped\nk{instance=\"\",job=\"b\"} 1\n\
+                    # TYPE m counter\nm{instance=\"\",job=\"b\"} 2\n";
+    assert!(shown.starts_with(families), "{shown}");
+    assert_eq!(lines(&writer.reopened().exposition()), lines(&shown));
+}
+
+fn lines(exposition: &str) -> BTreeSet<&str> {
+    exposition.lines().collect()
+}
+
+fn any_request() -> impl Strategy<Value = Asked> {
+    let methods = prop::sample::select(&["PUT", "POST", "POST", "DELETE"][..]);
+    let groups = prop::sample::select(&["job/a", "job/a/x/1", "job/a/instance/", "job/b"][..]);
+    let bodies = prop::sample::select(
+        &[
+            "",
+            "m 1\n",
+            "m{x=\"1\"} 2\nk 3\n",
+            "# HELP m why\n# TYPE m gauge\nm 4\n",
+            "# TYPE s summary\ns_sum 5\n",
+            "s_count 6\n",
+            "m 7 7\n",
+        ][..],
+    );
+    (methods, groups, bodies)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_batch_comes_to_the_same_as_its_requests_one_by_one(
+        all in prop::collection::vec(any_request(), 1..12)
+    ) {
+        let (single, batched) = (Writer::on(Disk::default()), Writer::on(Disk::default()));
+        prop_assert_eq!(batched.in_one_batch(&all), single.one_by_one(&all));
+        let shown = single.exposition();
+        prop_assert_eq!(&batched.exposition(), &shown);
+        // Groups are numbered anew at a start, and with that their order changes.
+        for writer in [single, batched] {
+            let reopened = writer.reopened().exposition();
+            prop_assert_eq!(lines(&reopened), lines(&shown));
+        }
+    }
+}
+
+/// Two clients at once, by HTTP and onto a real disk. Other pushes keep the writer busy, so that
+/// many of the pairs fall into one batch.
+#[test]
+fn of_two_clients_that_clash_at_the_same_instant_exactly_one_is_served() {
+    let gateway = Gateway::start();
+    let done = AtomicBool::new(false);
+    thread::scope(|threads| {
+        for busy in ["job/busy1", "job/busy2"] {
+            let (gateway, done) = (&gateway, &done);
+            threads.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    gateway.put(busy, "");
+                }
+            });
+        }
+        let rounds = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for ([one, two], _) in CLASHES.iter().chain(CLASHES) {
+                let served = race(&gateway, *one, *two);
+                assert_eq!(served, BTreeSet::from([200, 400]), "{one:?} {two:?}");
+                gateway.scrape();
+                gateway.delete(one.0);
+                gateway.delete(two.0);
+            }
+        }));
+        done.store(true, Ordering::Relaxed);
+        rounds.unwrap_or_else(|failed| std::panic::resume_unwind(failed));
+    });
+}
+
+/// The statuses of two pushes sent at once.
+fn race(gateway: &Gateway, one: (&str, &str), two: (&str, &str)) -> BTreeSet<u16> {
+    let start = Barrier::new(2);
+    thread::scope(|threads| {
+        let push = |(group, body)| {
+            let start = &start;
+            threads.spawn(move || {
+                start.wait();
+                gateway.write("PUT", group, body).status
+            })
+        };
+        let pushes = [push(one), push(two)];
+        pushes.map(|push| push.join().expect("an answer")).into()
+    })
+}
