@@ -330,7 +330,8 @@ fn modern_spelling(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, 
     (args.collect(), notices)
 }
 
-fn exit(error: &clap::Error) -> Exit {
+/// How the program ends where clap does not go on: help, version, or a mistake.
+pub(crate) fn exit(error: &clap::Error) -> Exit {
     match error.kind() {
         ErrorKind::DisplayVersion => Exit {
             code: 0,

@@ -19,11 +19,10 @@ mod ttl;
 use std::ffi::OsString;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 
 pub use table::Table;
 
-use crate::flags::Exit;
+use crate::flags::{self, Exit};
 use args::{Args, Command};
 
 /// What a person said when asked.
@@ -72,7 +71,7 @@ pub fn run(args: &[OsString], ask: Ask<'_>) -> Option<Exit> {
     }
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
-        Err(error) => return Some(clap_exit(&error)),
+        Err(error) => return Some(flags::exit(&error)),
     };
     let done = match args.command {
         Command::Check { what } => check::run(&what),
@@ -110,18 +109,5 @@ fn consent(question: &str, ask: Ask<'_>) -> Result<(), Failure> {
         Consent::Nobody => {
             refused("nobody can be asked: standard input is no terminal; give --yes")
         }
-    }
-}
-
-fn clap_exit(error: &clap::Error) -> Exit {
-    match error.kind() {
-        ErrorKind::DisplayHelp => Exit {
-            code: 0,
-            text: error.to_string(),
-        },
-        _ => Exit {
-            code: 1,
-            text: format!("tidegate: {error}"),
-        },
     }
 }
