@@ -18,6 +18,16 @@ pub fn write(out: &mut Vec<u8>, value: f64) {
     }
 }
 
+/// `value` without an exponent, however many digits that takes (up to about 330): Go's
+/// `strconv.FormatFloat(value, 'f', -1, 64)`, as the Pushgateway's page shows values.
+pub fn plain(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    // Rust's own form is the shortest that reads back, too, and has no exponent.
+    value.to_string()
+}
+
 /// Reads a number as Go's text parser does: `strconv.ParseFloat` without hex,
 /// binary exponents and underscores. `None` for anything else, and for a finite
 /// literal too large for a double; one too small is zero.
@@ -275,5 +285,24 @@ mod tests {
         fn reading_never_panics(text in "\\PC*|[-+0-9.eEinfatyINFATY_xpP]{0,30}") {
             let _ = parse(&text);
         }
+    }
+
+    #[test]
+    fn plain_values_have_no_exponent() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1e9, "1000000000"),
+            (1e21, "1000000000000000000000"),
+            (0.1, "0.1"),
+            (1.5e-7, "0.00000015"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(plain(value), text);
+        }
+        assert_eq!(plain(f64::MAX).len(), 309);
+        assert_eq!(plain(5e-324).len(), 326);
     }
 }

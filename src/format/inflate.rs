@@ -73,6 +73,20 @@ pub fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
     Ok(content)
 }
 
+/// Checks only that a body begins as a gzip member: what the Pushgateway reads of
+/// one whose content it does not need.
+///
+/// # Errors
+///
+/// [`Empty`](InflateError::Empty), [`Truncated`](InflateError::Truncated) or
+/// [`Header`](InflateError::Header).
+pub fn check_header(body: &[u8]) -> Result<(), InflateError> {
+    if body.is_empty() {
+        return Err(InflateError::Empty);
+    }
+    after_header(body).map(drop)
+}
+
 /// Checks a member's header and returns what follows it.
 fn after_header(member: &[u8]) -> Result<&[u8], InflateError> {
     let (fixed, mut rest) = member

@@ -26,6 +26,13 @@ pub fn is_delimited_protobuf(content_type: Option<&str>) -> bool {
         && is(("encoding", "delimited"))
 }
 
+/// Whether a body of this Content-Type says that it is OpenMetrics text, whatever
+/// its version and character set. A Content-Type that cannot be parsed says nothing.
+pub fn is_openmetrics(content_type: Option<&str>) -> bool {
+    let parsed = content_type.and_then(parse_media_type);
+    parsed.is_some_and(|(media_type, _)| media_type == "application/openmetrics-text")
+}
+
 /// Whether a scrape with this Accept-Encoding is answered in gzip. Several
 /// header lines are given joined by commas.
 ///
@@ -227,6 +234,25 @@ mod tests {
             assert!(!is_delimited_protobuf(Some(&content_type(no))), "{no}");
         }
         assert!(!is_delimited_protobuf(None));
+    }
+
+    #[test]
+    fn openmetrics_is_told_by_the_media_type_alone() {
+        for yes in [
+            "application/openmetrics-text",
+            "Application/OpenMetrics-Text; version=1.0.0; charset=utf-8",
+            "application/openmetrics-text;version=0.0.1;escaping=values",
+        ] {
+            assert!(is_openmetrics(Some(yes)), "{yes}");
+        }
+        for no in [
+            None,
+            Some("text/plain; version=1.0.0"),
+            Some("application/openmetrics-text, text/plain"),
+            Some("application/openmetrics-text; version"),
+        ] {
+            assert!(!is_openmetrics(no), "{no:?}");
+        }
     }
 
     #[test]

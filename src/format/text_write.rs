@@ -3,39 +3,103 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr2, memchr3};
+use memchr::memchr2;
 
+use super::escape::{Escaping, distinct};
 use super::float;
-use super::name::{printed_label_name, printed_metric_name};
-use crate::model::{Family, GroupKey, Histogram, Kind, Label, Summary, Value};
+use super::identity::{separate, write_quoted};
+use super::name::is_metric_name;
+use crate::model::{Family, Histogram, Kind, Label, Metric, Summary, Value};
+
+pub use super::identity::Identity;
 
 /// Appends a family's `# HELP` line, if it has a help text, and its `# TYPE` line.
 pub fn write_header(out: &mut Vec<u8>, name: &str, kind: Kind, help: Option<&str>) {
-    let name = printed_metric_name(name);
+    write_header_in(out, name, kind, help, Escaping::default());
+}
+
+/// The same with names escaped otherwise.
+pub(super) fn write_header_in(
+    out: &mut Vec<u8>,
+    name: &str,
+    kind: Kind,
+    help: Option<&str>,
+    escaping: Escaping,
+) {
+    let name = Name::of(name, escaping);
     if let Some(help) = help {
-        extend(out, &["# HELP ", &name, " "]);
+        out.extend_from_slice(b"# HELP ");
+        name.write(out, "");
+        out.push(b' ');
         write_help(out, help);
         out.push(b'\n');
     }
-    extend(out, &["# TYPE ", &name, " ", kind.as_text(), "\n"]);
+    out.extend_from_slice(b"# TYPE ");
+    name.write(out, "");
+    extend(out, &[" ", kind.as_text(), "\n"]);
+}
+
+/// A metric name as it is printed.
+struct Name<'a> {
+    text: Cow<'a, str>,
+    /// It stands in quotes, within the braces where there are some.
+    quoted: bool,
+}
+
+impl<'a> Name<'a> {
+    fn of(name: &'a str, escaping: Escaping) -> Self {
+        Self {
+            text: escaping.metric_name(name),
+            quoted: escaping == Escaping::AllowUtf8 && !is_metric_name(name.as_bytes()),
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>, suffix: &str) {
+        if self.quoted {
+            write_quoted(out, &[&self.text, suffix].concat());
+        } else {
+            extend(out, &[&self.text, suffix]);
+        }
+    }
 }
 
 /// Appends the series of `family` as the group of `identity` exposes them,
-/// without header and in the order they have.
+/// without header and in the order they have. Returns whether the names of all
+/// their labels are legacy ones, so that every escaping prints them the same.
 ///
 /// The labels of every series must be sorted by name and hold none of the
 /// grouping key's. A histogram without a `+Inf` bucket gets one with its count;
 /// native buckets, exemplars and timestamps have no place in this format.
-/// A series without a value is left out.
-pub fn write_metrics(out: &mut Vec<u8>, family: &Family<'_>, identity: &Identity) {
-    let name = printed_metric_name(&family.name);
-    for metric in &family.metrics {
+/// A series without a value is left out, and one that cannot be told from another
+/// once its labels are escaped.
+pub fn write_metrics(out: &mut Vec<u8>, family: &Family<'_>, identity: &Identity) -> bool {
+    let start = out.len();
+    let name = Name::of(&family.name, identity.form().escaping);
+    let legacy = write_all(out, &name, &family.metrics, identity);
+    if !legacy {
+        out.truncate(start);
+        let escaping = identity.form().escaping;
+        let shown = distinct(&family.metrics, &identity.names(), escaping);
+        write_all(out, &name, shown, identity);
+    }
+    legacy
+}
+
+fn write_all<'m>(
+    out: &mut Vec<u8>,
+    name: &Name<'_>,
+    metrics: impl IntoIterator<Item = &'m Metric<'m>>,
+    identity: &Identity,
+) -> bool {
+    let mut legacy = true;
+    for metric in metrics {
         let mut series = Series {
             out,
-            name: &name,
+            name,
             labels: &metric.labels,
             identity,
             braces: None,
+            legacy: true,
         };
         match &metric.value {
             Value::Number(value, _) => series.line("", None, *value),
@@ -43,7 +107,9 @@ pub fn write_metrics(out: &mut Vec<u8>, family: &Family<'_>, identity: &Identity
             Value::Histogram(histogram) => series.histogram(histogram),
             Value::Missing => {}
         }
+        legacy &= series.legacy;
     }
+    legacy
 }
 
 /// At least as many bytes as [`write_metrics`] appends, worked out without
@@ -63,113 +129,40 @@ pub fn size_bound(family: &Family<'_>, identity: &Identity) -> usize {
             .labels
             .iter()
             .map(|label| label.name.len() + 2 * label.value.len() + 4);
-        let line = family.name.len() + identity.joined.len() + own.sum::<usize>() + 96;
+        let line = family.name.len() + identity.len() + own.sum::<usize>() + 96;
         sum.saturating_add(lines.saturating_mul(line))
     })
 }
 
 /// Appends one series called `name` that has only the labels of `identity`.
-pub fn write_sample(out: &mut Vec<u8>, name: &str, identity: &Identity, value: f64) {
-    let name = printed_metric_name(name);
-    Series {
+/// Returns whether the names of the labels are legacy ones; where two of them are then
+/// alike nothing is appended.
+pub fn write_sample(out: &mut Vec<u8>, name: &str, identity: &Identity, value: f64) -> bool {
+    if !identity.is_shown() {
+        return false;
+    }
+    let mut series = Series {
         out,
-        name: &name,
+        name: &Name::of(name, identity.form().escaping),
         labels: &[],
         identity,
         braces: None,
-    }
-    .line("", None, value);
-}
-
-/// The labels that a group adds to each of its series, rendered once.
-///
-/// They are those of the grouping key and, where neither the key nor the series
-/// has one, `instance=""`: Prometheus would otherwise put the gateway's own
-/// address there.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// Sorted by name, `instance` included.
-    pairs: Vec<Pair>,
-    /// All pairs, comma separated: the label set of a series without own labels.
-    joined: Vec<u8>,
-}
-
-#[derive(Debug, Clone)]
-struct Pair {
-    name: String,
-    /// `name="value"`.
-    rendered: Vec<u8>,
-}
-
-impl Identity {
-    /// The identity of the group of `key`.
-    pub fn new(key: &GroupKey) -> Self {
-        let mut labels = key.labels();
-        if key.get("instance").is_none() {
-            labels.push(("instance", ""));
-            labels.sort_unstable();
-        }
-        let pairs: Vec<Pair> = labels
-            .into_iter()
-            .map(|(name, value)| Pair::new(name, value))
-            .collect();
-        let rendered: Vec<&[u8]> = pairs.iter().map(|pair| pair.rendered.as_slice()).collect();
-        let joined = rendered.join(&b","[..]);
-        Self { pairs, joined }
-    }
-
-    /// The identity of series that belong to no group: the gateway's own.
-    pub fn none() -> Self {
-        Self {
-            pairs: Vec::new(),
-            joined: Vec::new(),
-        }
-    }
-
-    /// Appends these labels and `own`, sorted by name, comma separated.
-    fn write_merged(&self, out: &mut Vec<u8>, own: &[Label<'_>]) {
-        if own.is_empty() {
-            out.extend_from_slice(&self.joined);
-            return;
-        }
-        // Only the added `instance=""` can meet one: series have none of the key's labels.
-        let yields = own.iter().any(|label| label.name == "instance");
-        let mut own = own.iter().peekable();
-        let start = out.len();
-        for pair in &self.pairs {
-            while let Some(label) = own.next_if(|label| *label.name < *pair.name) {
-                write_label(out, start, &label.name, &label.value);
-            }
-            if !(yields && pair.name == "instance") {
-                separate(out, start);
-                out.extend_from_slice(&pair.rendered);
-            }
-        }
-        for label in own {
-            write_label(out, start, &label.name, &label.value);
-        }
-    }
-}
-
-impl Pair {
-    fn new(name: &str, value: &str) -> Self {
-        let mut rendered = Vec::with_capacity(name.len() + value.len() + 3);
-        write_label(&mut rendered, 0, name, value);
-        Self {
-            name: name.to_owned(),
-            rendered,
-        }
-    }
+        legacy: true,
+    };
+    series.line("", None, value);
+    series.legacy
 }
 
 /// One series while its lines are written.
 struct Series<'o, 's> {
     out: &'o mut Vec<u8>,
-    name: &'s str,
+    name: &'s Name<'s>,
     labels: &'s [Label<'s>],
     identity: &'s Identity,
     /// Where the first line's labels stand in `out`: later lines copy them.
     braces: Option<Range<usize>>,
+    /// Whether all label names so far are legacy ones.
+    legacy: bool,
 }
 
 impl Series<'_, '_> {
@@ -199,9 +192,16 @@ impl Series<'_, '_> {
     }
 
     fn line(&mut self, suffix: &str, special: Option<(&str, f64)>, value: f64) {
-        extend(self.out, &[self.name, suffix, "{"]);
+        if self.name.quoted {
+            self.out.push(b'{');
+        } else {
+            extend(self.out, &[&self.name.text, suffix, "{"]);
+        }
         let start = self.out.len();
-        self.write_labels();
+        if self.name.quoted {
+            self.name.write(self.out, suffix);
+        }
+        self.write_labels(start);
         if let Some((name, bound)) = special {
             separate(self.out, start);
             extend(self.out, &[name, "=\""]);
@@ -219,14 +219,24 @@ impl Series<'_, '_> {
         self.out.push(b'\n');
     }
 
-    fn write_labels(&mut self) {
+    fn write_labels(&mut self, line: usize) {
         if let Some(written) = &self.braces {
+            if !written.is_empty() {
+                separate(self.out, line);
+            }
             self.out.extend_from_within(written.clone());
             return;
         }
+        let before = self.out.len();
+        separate(self.out, line);
         let start = self.out.len();
-        self.identity.write_merged(self.out, self.labels);
-        self.braces = Some(start..self.out.len());
+        self.legacy &= self.identity.write_merged(self.out, self.labels);
+        if self.out.len() == start {
+            self.out.truncate(before); // No label at all: no comma either.
+            self.braces = Some(before..before);
+        } else {
+            self.braces = Some(start..self.out.len());
+        }
     }
 }
 
@@ -236,20 +246,6 @@ impl Series<'_, '_> {
 )]
 fn whole(count: u64) -> f64 {
     count as f64
-}
-
-/// Appends `name="value"`, and a comma before it unless `out` ends at `start`.
-fn write_label(out: &mut Vec<u8>, start: usize, name: &str, value: &str) {
-    separate(out, start);
-    let name: Cow<'_, str> = printed_label_name(name);
-    extend(out, &[&name, "=\""]);
-    let mut rest = value.as_bytes();
-    while let Some(at) = memchr3(b'"', b'\\', b'\n', rest) {
-        write_escaped(out, rest, at);
-        rest = &rest[at + 1..];
-    }
-    out.extend_from_slice(rest);
-    out.push(b'"');
 }
 
 fn write_help(out: &mut Vec<u8>, help: &str) {
@@ -262,16 +258,10 @@ fn write_help(out: &mut Vec<u8>, help: &str) {
 }
 
 /// Appends `text` up to and with the byte at `at`, which needs a backslash.
-fn write_escaped(out: &mut Vec<u8>, text: &[u8], at: usize) {
+pub(super) fn write_escaped(out: &mut Vec<u8>, text: &[u8], at: usize) {
     out.extend_from_slice(&text[..at]);
     out.push(b'\\');
     out.push(if text[at] == b'\n' { b'n' } else { text[at] });
-}
-
-fn separate(out: &mut Vec<u8>, start: usize) {
-    if out.len() > start {
-        out.push(b',');
-    }
 }
 
 fn extend(out: &mut Vec<u8>, parts: &[&str]) {
@@ -283,7 +273,7 @@ fn extend(out: &mut Vec<u8>, parts: &[&str]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Bucket, Count, Metric, Quantile};
+    use crate::model::{Bucket, Count, GroupKey, Quantile};
 
     fn identity(job: &str, labels: &[(&str, &str)]) -> Identity {
         let labels = labels

@@ -6,6 +6,7 @@
 mod parse;
 mod quoted;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
@@ -110,10 +111,12 @@ impl Selector {
     ) -> Result<Self, Vec<(&'a str, MatcherFault)>> {
         let (mut matchers, mut faults) = (Vec::new(), Vec::new());
         for (label, pattern) in pairs {
-            let matcher = if matchers.len() < MATCHERS {
+            let matcher = if matchers.len() >= MATCHERS {
+                Err(MatcherFault::TooMany)
+            } else if is_label_name(label) || label.is_empty() {
                 Matcher::new(label, false, true, pattern)
             } else {
-                Err(MatcherFault::TooMany)
+                Err(MatcherFault::Label(shown(label)))
             };
             match matcher {
                 Ok(matcher) => matchers.push(matcher),
@@ -143,7 +146,7 @@ impl Matcher {
         if label == "__name__" {
             return Err(MatcherFault::MetricName);
         }
-        if !is_label_name(label) {
+        if label.is_empty() {
             return Err(MatcherFault::Label(shown(label)));
         }
         let pattern = if regex {
@@ -196,7 +199,7 @@ impl fmt::Display for Selector {
     }
 }
 
-/// `env!="prod"`.
+/// `env!="prod"`, `"my.env"!="prod"`.
 impl fmt::Display for Matcher {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sign, text) = match (&self.pattern, self.negated) {
@@ -205,7 +208,12 @@ impl fmt::Display for Matcher {
             (Pattern::Regex(text, _), false) => ("=~", text),
             (Pattern::Regex(text, _), true) => ("!~", text),
         };
-        write!(out, "{}{sign}{}", self.label, quoted::quote(text))
+        let label = if is_label_name(&self.label) {
+            Cow::Borrowed(&*self.label)
+        } else {
+            Cow::Owned(quoted::quote(&self.label))
+        };
+        write!(out, "{label}{sign}{}", quoted::quote(text))
     }
 }
 

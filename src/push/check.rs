@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet};
 use crate::format::name::{is_label_name, printed_label_name};
 use crate::model::{Family, GroupKey, Kind, Label, Metric, Value};
 
+use super::native::native_fault;
+use super::printed::has_plain_names;
 use super::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
 
 /// Type of a metric of the gateway itself, `None` if there is none of that name.
@@ -18,11 +20,7 @@ pub type OwnKind = fn(&str) -> Option<Kind>;
 /// Names every fault, up to [`NAMED_FAULTS`]. Timestamps are looked for first
 /// and reported alone; a clash with the gateway's own metrics stores nothing.
 pub fn check(families: &[Family<'_>], key: &GroupKey, own: OwnKind) -> Result<(), Refusal> {
-    let mut metrics = families.iter().flat_map(|family| &family.metrics);
-    if metrics.any(|metric| metric.timestamp_ms.is_some()) {
-        let fault = "pushed metrics must not have timestamps".to_owned();
-        return Err(Refusal::marked(vec![fault]));
-    }
+    check_timestamps(families)?;
     let own: Vec<String> = families
         .iter()
         .filter_map(|family| own_clash(family, own))
@@ -41,6 +39,29 @@ pub fn check(families: &[Family<'_>], key: &GroupKey, own: OwnKind) -> Result<()
     } else {
         Err(Refusal::marked(faults))
     }
+}
+
+/// No series may have a timestamp.
+///
+/// # Errors
+/// Says that, and nothing else.
+pub fn check_timestamps(families: &[Family<'_>]) -> Result<(), Refusal> {
+    let mut metrics = families.iter().flat_map(|family| &family.metrics);
+    if metrics.any(|metric| metric.timestamp_ms.is_some()) {
+        let fault = "pushed metrics must not have timestamps".to_owned();
+        return Err(Refusal::marked(vec![fault]));
+    }
+    Ok(())
+}
+
+/// The first fault that one family has by itself, timestamps aside.
+pub fn family_fault(family: &Family<'_>, key: &GroupKey, own: OwnKind) -> Option<String> {
+    own_clash(family, own).or_else(|| family_faults(family, key).next())
+}
+
+/// Whether families of one push collide by a suffix, such as `s_count` and a summary `s`.
+pub fn collide(families: &[Family<'_>]) -> bool {
+    !suffix_collisions(families).is_empty()
 }
 
 /// A family that would break one of the gateway's own.
@@ -75,8 +96,9 @@ fn family_faults<'a>(
     key: &'a GroupKey,
 ) -> impl Iterator<Item = String> + 'a {
     let mut seen: HashSet<&[Label<'_>]> = HashSet::new();
+    let plain_key = has_plain_names(key);
     family.metrics.iter().filter_map(move |metric| {
-        let what = metric_fault(family.kind, key, metric).or_else(|| {
+        let what = metric_fault(family.kind, key, plain_key, metric).or_else(|| {
             let again = !seen.insert(metric.labels.as_slice());
             again.then(|| COLLECTED_BEFORE.to_owned())
         })?;
@@ -84,7 +106,13 @@ fn family_faults<'a>(
     })
 }
 
-fn metric_fault(kind: Kind, key: &GroupKey, metric: &Metric<'_>) -> Option<String> {
+/// `plain_key`: see [`has_plain_names`], which is not to be asked for every series.
+fn metric_fault(
+    kind: Kind,
+    key: &GroupKey,
+    plain_key: bool,
+    metric: &Metric<'_>,
+) -> Option<String> {
     if metric.value == Value::Missing {
         return Some(format!("is not a {}", kind.as_upper()));
     }
@@ -98,7 +126,13 @@ fn metric_fault(kind: Kind, key: &GroupKey, metric: &Metric<'_>) -> Option<Strin
         }
         before = Some(&label.name);
     }
-    if let Some(fault) = printed_fault(key, metric) {
+    if let Some(fault) = printed_fault(key, plain_key, metric) {
+        return Some(fault);
+    }
+    if let Value::Histogram(histogram) = &metric.value
+        && let Some(native) = &histogram.native
+        && let Some(fault) = native_fault(histogram.count, native)
+    {
         return Some(fault);
     }
     let own = match kind {
@@ -116,18 +150,18 @@ fn same_name(name: &str) -> String {
     format!("has two or more labels with the same name: {name}")
 }
 
-/// Protobuf names may hold characters that the exposition replaces. Two labels
+/// Names of protobuf, and others with UTF-8 names, may hold characters that the exposition replaces. Two labels
 /// that are then printed alike, or one as `__name__`, would make Prometheus
 /// refuse the whole scrape.
-fn printed_fault(key: &GroupKey, metric: &Metric<'_>) -> Option<String> {
+fn printed_fault(key: &GroupKey, plain_key: bool, metric: &Metric<'_>) -> Option<String> {
     let legal = |label: &Label<'_>| is_label_name(label.name.as_bytes());
-    if metric.labels.iter().all(legal) {
+    if plain_key && metric.labels.iter().all(legal) {
         return None;
     }
     let grouping = key
         .labels()
         .into_iter()
-        .map(|(name, _)| Cow::Borrowed(name));
+        .map(|(name, _)| printed_label_name(name));
     let own = metric
         .labels
         .iter()
@@ -266,7 +300,7 @@ mod tests {
                 timestamp_ms: None,
             };
             let key = GroupKey::new("j", &[("a_b".to_owned(), "1".to_owned())].into());
-            metric_fault(Kind::Gauge, &key, &metric)
+            metric_fault(Kind::Gauge, &key, has_plain_names(&key), &metric)
         };
         assert_eq!(fault(&["a c", "é"]), None);
         for names in [&["a!c", "a b"][..], &["c d", "c!e", "c_d"], &["a.b"]] {

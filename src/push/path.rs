@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::format::base64::{self, Corrupt};
-use crate::format::name::is_label_name;
+use crate::format::name::{NameRule, decode_values};
 use crate::format::quote::quote;
 use crate::model::GroupKey;
+use crate::push::printed::printed_fault;
 
 /// Ends the name of a label, or the word `job`, whose value is in base64.
 const BASE64_SUFFIX: &[u8] = b"@base64";
@@ -32,6 +33,24 @@ pub enum PathError {
     /// Not a label name, or a reserved one; without its `@base64`.
     #[error("improper label name {}", quote(.0))]
     ImproperName(Vec<u8>),
+    /// A label name in the `U__` form that stands for a reserved one. The
+    /// Pushgateway takes it and then refuses every push.
+    #[error("improper label name {}: it stands for {}", quote(.encoded), quote(.name.as_bytes()))]
+    ReservedName {
+        /// As it stands in the address.
+        encoded: Vec<u8>,
+        /// What it stands for.
+        name: String,
+    },
+    /// Two label names that the exposition prints alike, or one that it prints as a
+    /// reserved one. Only with UTF-8 names.
+    #[error("improper label name {}: the exposition would have {printed:?} twice or reserved", quote(.name.as_bytes()))]
+    PrintedName {
+        /// The name.
+        name: String,
+        /// As it would be printed.
+        printed: String,
+    },
     /// The value of a label is not base64.
     #[error("invalid base64 encoding for label {label}={}: {corrupt}", quote(.value))]
     LabelBase64 {
@@ -89,6 +108,16 @@ pub fn percent_decode(raw: &str) -> Option<Vec<u8>> {
 /// The first failing check, in the order of [`PathError`]'s variants, the label
 /// checks going from label to label.
 pub fn grouping_key(decoded: &[u8]) -> Result<GroupKey, PathError> {
+    grouping_key_with(decoded, NameRule::Legacy)
+}
+
+/// [`grouping_key`] where `names` says which label names there may be. With UTF-8
+/// names `U__foo_2e_bar` stands for `foo.bar`.
+///
+/// # Errors
+///
+/// As [`grouping_key`]; a key whose labels would be printed alike is refused last.
+pub fn grouping_key_with(decoded: &[u8], names: NameRule) -> Result<GroupKey, PathError> {
     let (is_base64, rest) = strip_job(decoded).ok_or(PathError::NotAPush)?;
     let job_len = rest
         .iter()
@@ -100,7 +129,7 @@ pub fn grouping_key(decoded: &[u8]) -> Result<GroupKey, PathError> {
     } else {
         job.to_vec()
     };
-    let mut labels = labels(rest)?;
+    let mut labels = labels(rest, names)?;
     if job.is_empty() {
         return Err(PathError::JobRequired);
     }
@@ -109,7 +138,11 @@ pub fn grouping_key(decoded: &[u8]) -> Result<GroupKey, PathError> {
         .into_iter()
         .map(|(label, value)| utf8(label, value))
         .collect::<Result<_, _>>()?;
-    Ok(GroupKey::new(&labels["job"], &labels))
+    let key = GroupKey::new(&labels["job"], &labels);
+    match printed_fault(&key) {
+        Some(fault) => Err(fault),
+        None => Ok(key),
+    }
 }
 
 /// Whether the job is in base64, and what follows the slash behind that word.
@@ -121,7 +154,7 @@ fn strip_job(path: &[u8]) -> Option<(bool, &[u8])> {
 }
 
 /// The label pairs in what follows the job: nothing, or a slash and the parts.
-fn labels(path: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, PathError> {
+fn labels(path: &[u8], names: NameRule) -> Result<BTreeMap<String, Vec<u8>>, PathError> {
     let mut labels = BTreeMap::new();
     if path.len() <= 1 {
         return Ok(labels);
@@ -132,7 +165,7 @@ fn labels(path: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, PathError> {
     }
     while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
         let stripped = name.strip_suffix(BASE64_SUFFIX);
-        let label = label_name(stripped.unwrap_or(name))?;
+        let label = label_name(stripped.unwrap_or(name), names)?;
         let value = match stripped {
             None => value.to_vec(),
             Some(_) => match base64::decode(value) {
@@ -151,12 +184,24 @@ fn labels(path: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, PathError> {
     Ok(labels)
 }
 
-fn label_name(name: &[u8]) -> Result<String, PathError> {
+fn label_name(name: &[u8], names: NameRule) -> Result<String, PathError> {
     let improper = || PathError::ImproperName(name.to_vec());
-    if !is_label_name(name) || name.starts_with(b"__") {
+    if !names.allows_label(name) || name.starts_with(b"__") {
         return Err(improper());
     }
-    String::from_utf8(name.to_vec()).map_err(|_| improper())
+    let text = String::from_utf8(name.to_vec()).map_err(|_| improper())?;
+    if names == NameRule::Legacy {
+        return Ok(text);
+    }
+    match decode_values(&text) {
+        None => Ok(text),
+        Some(decoded) if decoded.is_empty() => Err(improper()),
+        Some(decoded) if decoded.starts_with("__") => Err(PathError::ReservedName {
+            encoded: name.to_vec(),
+            name: decoded,
+        }),
+        Some(decoded) => Ok(decoded),
+    }
 }
 
 fn utf8(label: String, value: Vec<u8>) -> Result<(String, String), PathError> {

@@ -42,6 +42,13 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The first thing that is wrong.
+    pub fn reason(&self) -> &str {
+        self.faults.first().map_or("", String::as_str)
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("pushed metrics are invalid or inconsistent with existing metrics: ")?;

@@ -1,6 +1,6 @@
 //! Rewriting: what the grouping key does to pushed labels.
 
-use crate::model::{Family, GroupKey, Metric};
+use crate::model::{Family, GroupKey, Kind, Metric};
 
 /// The gateway's own two series of every group.
 pub const PUSH_TIME: &str = "push_time_seconds";
@@ -8,21 +8,40 @@ pub const PUSH_TIME: &str = "push_time_seconds";
 /// See [`PUSH_TIME`].
 pub const PUSH_FAILURE_TIME: &str = "push_failure_time_seconds";
 
+/// The TTL of a group as a series, with `--ttl.expose`.
+pub const GROUP_TTL: &str = "tidegate_group_ttl_seconds";
+
+/// When a group expires, likewise.
+pub const GROUP_EXPIRY: &str = "tidegate_group_expiry_timestamp_seconds";
+
+/// The last push of a group that has expired, likewise.
+pub const EXPIRED_LAST_PUSH: &str = "tidegate_expired_group_last_push_timestamp_seconds";
+
 /// Brings pushed families into the form in which they are stored and compared:
 /// families by name; labels sorted by name, without those of the grouping key,
-/// which always win; without the two families the gateway itself keeps, which
+/// which always win; without the families the gateway itself keeps for groups, which
 /// clients may send and which are silently dropped.
 ///
 /// A series without an `instance` label gets `instance=""` at every scrape. It
 /// is the same series as one that says `instance=""` itself, so that spelling
 /// is dropped here, and absence stands for both.
 pub fn rewrite(families: &mut Vec<Family<'_>>, key: &GroupKey) {
-    families.retain(|family| family.name != PUSH_TIME && family.name != PUSH_FAILURE_TIME);
+    families.retain(|family| !is_kept(family));
     families.sort_by(|a, b| a.name.cmp(&b.name));
     let grouping = key.labels();
     let own_instance = key.get("instance").is_none();
     for metric in families.iter_mut().flat_map(|family| &mut family.metrics) {
         rewrite_metric(metric, &grouping, own_instance);
+    }
+}
+
+/// Whether a pushed family is one that the gateway keeps itself. Of those that are there
+/// with `--ttl.expose` other types are refused as those of other metrics of its own are.
+fn is_kept(family: &Family<'_>) -> bool {
+    match family.name.as_ref() {
+        PUSH_TIME | PUSH_FAILURE_TIME => true,
+        GROUP_TTL | GROUP_EXPIRY | EXPIRED_LAST_PUSH => family.kind == Kind::Gauge,
+        _ => false,
     }
 }
 

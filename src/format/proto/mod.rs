@@ -17,7 +17,7 @@ mod family;
 mod histogram;
 mod parts;
 mod value;
-mod wire;
+pub(super) mod wire;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -57,6 +57,15 @@ pub fn parse(body: &[u8]) -> Result<Vec<Family<'_>>, ProtoError> {
         }
     }
     Ok(families)
+}
+
+/// Reads one message `MetricFamily` that stands alone, without its length.
+///
+/// # Errors
+///
+/// As [`parse`]; the limits of a push are those of the one family here.
+pub fn parse_family(message: &[u8]) -> Result<Family<'_>, ProtoError> {
+    family::read(message, &mut Room::new())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const FIXED32: u8 = 5;
 
 /// Why bytes are not what the wire format promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WireFault {
+pub(in crate::format) enum WireFault {
     /// They end too early.
     Cut,
     /// They break a rule.
@@ -24,7 +24,7 @@ pub(super) enum WireFault {
 
 /// The value of one field, in those wire types that `io.prometheus.client` uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wire<'a> {
+pub(in crate::format) enum Wire<'a> {
     /// Any integer, not yet cut to its width.
     Varint(u64),
     /// The bits of a double.
@@ -38,13 +38,13 @@ pub(super) enum Wire<'a> {
 /// Groups and 32-bit fields are skipped here, since no field of ours has those
 /// types. A reader matches number and wire type together and so skips, as
 /// protobuf-go does, known fields of another wire type with the unknown ones.
-pub(super) struct Fields<'a> {
+pub(in crate::format) struct Fields<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
     /// The fields of `message`.
-    pub(super) fn new(message: &'a [u8]) -> Self {
+    pub(in crate::format) fn new(message: &'a [u8]) -> Self {
         Self { rest: message }
     }
 
@@ -75,7 +75,7 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 /// Takes a base-128 varint: at most ten bytes, the tenth at most 1.
-pub(super) fn take_varint(rest: &mut &[u8]) -> Result<u64, WireFault> {
+pub(in crate::format) fn take_varint(rest: &mut &[u8]) -> Result<u64, WireFault> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, after) = rest.split_first().ok_or(WireFault::Cut)?;
@@ -92,7 +92,7 @@ pub(super) fn take_varint(rest: &mut &[u8]) -> Result<u64, WireFault> {
 }
 
 /// Takes a length and that many bytes, without trusting the length.
-pub(super) fn take_delimited<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], WireFault> {
+pub(in crate::format) fn take_delimited<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], WireFault> {
     let length = take_varint(rest)?;
     let length = usize::try_from(length).map_err(|_| WireFault::Cut)?;
     let (taken, after) = rest.split_at_checked(length).ok_or(WireFault::Cut)?;
@@ -140,12 +140,13 @@ pub(super) fn low32(varint: u64) -> u32 {
 }
 
 /// The integer of a `sint32` field.
-pub(super) fn sint32(varint: u64) -> i32 {
+pub(in crate::format) fn sint32(varint: u64) -> i32 {
     let zigzag = low32(varint);
     (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed()
 }
 
-fn sint64(varint: u64) -> i64 {
+/// The integer of a `sint64` field.
+pub(in crate::format) fn sint64(varint: u64) -> i64 {
     (varint >> 1).cast_signed() ^ -(varint & 1).cast_signed()
 }
 

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::sample::Scratch;
 use super::{Fault, shown};
+use crate::format::scratch::Scratch;
 use crate::model::Value;
 use crate::model::{Bucket, Count, Family, Histogram, Kind, Label, Metric, Quantile, Summary};
 

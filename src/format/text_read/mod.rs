@@ -1,5 +1,5 @@
 //! Reads a push in the text format 0.0.4, as lenient, as strict and with the
-//! same messages as the parser of Pushgateway 1.11 (its UTF-8 name flag off).
+//! same messages as the parser of Pushgateway 1.11, its UTF-8 name flag off or on.
 //!
 //! One pass over the body, without recursion and without backing up. Names and
 //! values borrow from the body; a value is copied only to undo an escape.
@@ -16,9 +16,9 @@ use thiserror::Error;
 
 use self::cursor::Cursor;
 use self::families::Families;
-use self::sample::Scratch;
-use super::name;
+use super::name::{self, NameRule};
 use super::quote::quote;
+use super::scratch::Scratch;
 use crate::limits::{LABELS_PER_PUSH, SERIES_PER_PUSH};
 use crate::model::{Family, Kind};
 
@@ -56,7 +56,17 @@ impl TextError {
 ///
 /// The first fault in reading order. Nothing of the body is kept then.
 pub fn parse(body: &[u8]) -> Result<Vec<Family<'_>>, TextError> {
-    let mut parser = Parser::new(body);
+    parse_with(body, NameRule::Legacy)
+}
+
+/// [`parse`] where `names` says which names there may be. Bare ones stay those of
+/// the text format 0.0.4; others are quoted.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_with(body: &[u8], names: NameRule) -> Result<Vec<Family<'_>>, TextError> {
+    let mut parser = Parser::new(body, names);
     let mut line = 1;
     while parser.line().map_err(|fault| fault.in_line(line))? {
         parser
@@ -109,6 +119,7 @@ fn shown(bytes: &[u8]) -> String {
 /// The state between lines.
 struct Parser<'a> {
     cursor: Cursor<'a>,
+    names: NameRule,
     families: Families<'a>,
     scratch: Scratch<'a>,
     /// Sample lines so far.
@@ -118,9 +129,10 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(body: &'a [u8]) -> Self {
+    fn new(body: &'a [u8], names: NameRule) -> Self {
         Self {
             cursor: Cursor::new(body),
+            names,
             families: Families::default(),
             scratch: Scratch::default(),
             samples: 0,
@@ -169,7 +181,10 @@ impl<'a> Parser<'a> {
             b'\n' => return self.cursor.skip_line(),
             _ => return Fault::text("invalid metric name in comment"),
         }
-        let family = self.families.resolve(name.into_metric_name()?).family;
+        let family = self
+            .families
+            .resolve(name.into_metric_name(self.names)?)
+            .family;
         self.cursor.skip_blanks();
         if self.cursor.byte()? == b'\n' {
             return self.cursor.skip_line();
@@ -240,15 +255,15 @@ impl<'a> Name<'a> {
         }
     }
 
-    fn into_metric_name(self) -> Result<Cow<'a, str>, Fault> {
-        self.legal("metric", name::is_metric_name)
+    fn into_metric_name(self, names: NameRule) -> Result<Cow<'a, str>, Fault> {
+        self.legal("metric", |name| names.allows_metric(name))
     }
 
-    fn into_label_name(self) -> Result<Cow<'a, str>, Fault> {
-        self.legal("label", name::is_label_name)
+    fn into_label_name(self, names: NameRule) -> Result<Cow<'a, str>, Fault> {
+        self.legal("label", |name| names.allows_label(name))
     }
 
-    fn legal(self, what: &str, is_legal: fn(&[u8]) -> bool) -> Result<Cow<'a, str>, Fault> {
+    fn legal(self, what: &str, is_legal: impl Fn(&[u8]) -> bool) -> Result<Cow<'a, str>, Fault> {
         let bytes = match self {
             Self::Bare(name) if !name.is_empty() => return Ok(Cow::Borrowed(name)),
             Self::Bare(_) => Vec::new(),

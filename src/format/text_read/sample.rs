@@ -1,7 +1,6 @@
 //! One sample line: name, labels, value, timestamp.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use super::families::Target;
 use super::{Fault, MAX_SHOWN, Name, Parser, shown};
@@ -9,81 +8,6 @@ use crate::format::float;
 use crate::format::quote::quote_byte;
 use crate::limits::LABELS_PER_SERIES;
 use crate::model::{Kind, Label};
-
-/// From this many labels on, duplicates are looked for with a set.
-const MANY_LABELS: usize = 16;
-
-/// What is kept from line to line, to allocate less, and of the line being read.
-#[derive(Default)]
-pub(super) struct Scratch<'a> {
-    /// Labels of this line but the special one.
-    pub(super) labels: Vec<Label<'a>>,
-    /// `le` or `quantile` of this line, NaN if there is none.
-    pub(super) special: f64,
-    /// Names of `labels` once there are many.
-    names: HashSet<Cow<'a, str>>,
-    key: Vec<u8>,
-}
-
-impl<'a> Scratch<'a> {
-    fn start_line(&mut self) {
-        self.labels.clear();
-        self.special = f64::NAN;
-        if !self.names.is_empty() {
-            // Emptying a large set again and again would be quadratic.
-            self.names = HashSet::new();
-        }
-    }
-
-    /// The labels of this line, in a vector without slack.
-    pub(super) fn take_labels(&mut self) -> Vec<Label<'a>> {
-        let mut labels = Vec::with_capacity(self.labels.len());
-        labels.append(&mut self.labels);
-        labels
-    }
-
-    /// The labels of this line in a form that does not depend on their order.
-    /// No name or value holds the byte 0xFF.
-    pub(super) fn key(&mut self) -> &[u8] {
-        self.key.clear();
-        let mut labels: Vec<&Label<'a>> = self.labels.iter().collect();
-        labels.sort_unstable();
-        for label in labels {
-            for part in [&label.name, &label.value] {
-                self.key.extend_from_slice(part.as_bytes());
-                self.key.push(0xFF);
-            }
-        }
-        &self.key
-    }
-
-    fn is_duplicate(&mut self, name: &str) -> bool {
-        if self.labels.len() < MANY_LABELS {
-            return self.labels.iter().any(|label| label.name == name);
-        }
-        if self.names.is_empty() {
-            self.names
-                .extend(self.labels.iter().map(|label| label.name.clone()));
-        }
-        self.names.contains(name)
-    }
-
-    fn push(&mut self, label: Label<'a>) {
-        if !self.names.is_empty() {
-            self.names.insert(label.name.clone());
-        }
-        self.labels.push(label);
-    }
-
-    /// Takes the special label out of those read before the metric name was known.
-    fn take_special(&mut self, special: &str) -> Result<(), Fault> {
-        if let Some(at) = self.labels.iter().position(|label| label.name == special) {
-            self.special = special_value(special, &self.labels.remove(at).value)?;
-            self.names.remove(special);
-        }
-        Ok(())
-    }
-}
 
 impl<'a> Parser<'a> {
     pub(super) fn sample(&mut self) -> Result<(), Fault> {
@@ -114,7 +38,7 @@ impl<'a> Parser<'a> {
         if name.is_empty() {
             return Fault::text("invalid metric name");
         }
-        let target = self.open(name.into_metric_name()?);
+        let target = self.open(name.into_metric_name(self.names)?);
         self.cursor.skip_blanks();
         if self.cursor.byte()? == b'{' {
             let special = self.families.special_label(target);
@@ -143,11 +67,14 @@ impl<'a> Parser<'a> {
                     return Fault::text(format!("multiple metric names for metric {metric}"));
                 }
                 b',' | b'}' => {
-                    let opened = self.open(name.into_metric_name()?);
+                    let opened = self.open(name.into_metric_name(self.names)?);
                     target = Some(opened);
                     special = self.families.special_label(opened);
                     if let Some(special) = special {
-                        self.scratch.take_special(special)?;
+                        // Read before the metric name was known.
+                        if let Some(value) = self.scratch.take(special) {
+                            self.scratch.special = special_value(special, &value)?;
+                        }
                     }
                 }
                 next => {
@@ -191,7 +118,7 @@ impl<'a> Parser<'a> {
         target: Option<Target>,
         special: Option<&str>,
     ) -> Result<(), Fault> {
-        let name = name.into_label_name()?;
+        let name = name.into_label_name(self.names)?;
         if name == "__name__" {
             return Fault::text("label name \"__name__\" is reserved");
         }

@@ -1,7 +1,9 @@
 //! From text to matchers.
 
+use std::borrow::Cow;
+
 use super::quoted;
-use super::{MATCHERS, Matcher, MatcherFault, SelectorError, shown};
+use super::{MATCHERS, Matcher, MatcherFault, SelectorError, is_label_name, shown};
 
 /// The matchers of a whole text.
 pub(super) fn selector(text: &str) -> Result<Vec<Matcher>, SelectorError> {
@@ -59,15 +61,7 @@ impl<'a> Cursor<'a> {
 
     fn matcher(&mut self) -> Result<Matcher, Fault> {
         let start = self.at;
-        let label = self.word();
-        if label.is_empty() {
-            return Err(if self.rest().starts_with(QUOTES) {
-                (self.at, MatcherFault::MetricName)
-            } else {
-                self.expected("a label name or }")
-            });
-        }
-        self.skip_spaces();
+        let label = self.label()?;
         let (negated, regex) = if self.take("=~") {
             (false, true)
         } else if self.take("!~") {
@@ -86,10 +80,35 @@ impl<'a> Cursor<'a> {
         }
         let quoted = quoted::read(self.rest()).map_err(|(at, fault)| (value_at + at, fault))?;
         self.at += quoted.len;
-        Matcher::new(label, negated, regex, &quoted.value).map_err(|fault| {
+        Matcher::new(&label, negated, regex, &quoted.value).map_err(|fault| {
             let about_label = matches!(fault, MatcherFault::MetricName | MatcherFault::Label(_));
             (if about_label { start } else { value_at }, fault)
         })
+    }
+
+    /// A label's name, in quotes if it is not of the usual characters, and the
+    /// blanks behind it.
+    fn label(&mut self) -> Result<Cow<'a, str>, Fault> {
+        let start = self.at;
+        if self.rest().starts_with(QUOTES) {
+            let quoted = quoted::read(self.rest()).map_err(|(at, fault)| (start + at, fault))?;
+            self.at += quoted.len;
+            self.skip_spaces();
+            // Alone it is the name of a metric, as in `{"up"}`.
+            if !self.rest().starts_with(['=', '!']) {
+                return Err((start, MatcherFault::MetricName));
+            }
+            return Ok(Cow::Owned(quoted.value));
+        }
+        let label = self.word();
+        if label.is_empty() {
+            return Err(self.expected("a label name or }"));
+        }
+        if !is_label_name(label) {
+            return Err((start, MatcherFault::Label(shown(label))));
+        }
+        self.skip_spaces();
+        Ok(Cow::Borrowed(label))
     }
 
     /// Letters, digits and underscores.

@@ -18,6 +18,37 @@ fn selector(text: &str) -> Selector {
 }
 
 #[test]
+fn labels_of_other_names_are_matched_in_quotes() {
+    let key = key(&[("my.zone", "w"), ("x", "1")]);
+    for (text, matches, shown) in [
+        (r#"{"my.zone"="w"}"#, true, r#"{"my.zone"="w"}"#),
+        (
+            r#"{'my.zone' !~ "w|x" , x="1"}"#,
+            false,
+            r#"{"my.zone"!~"w|x",x="1"}"#,
+        ),
+        (r#"{"x"="1"}"#, true, r#"{x="1"}"#),
+        (r#"{"a\"b"=""}"#, true, r#"{"a\"b"=""}"#),
+    ] {
+        let selector = Selector::parse(text).expect(text);
+        assert_eq!(selector.matches(&key), matches, "{text}");
+        assert_eq!(selector.to_string(), shown);
+        assert_eq!(
+            Selector::parse(shown).map(|again| again.to_string()),
+            Ok(shown.to_owned())
+        );
+    }
+    for text in [
+        r#"{""="x"}"#,
+        r#"{my.zone="x"}"#,
+        r#"{"__name__"="x"}"#,
+        r#"{"a="x"}"#,
+    ] {
+        assert!(Selector::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn matchers_choose_groups_as_in_prometheus() {
     let key = key(&[("job", "ci-build"), ("env", "prod"), ("note", "a\nb")]);
     for (text, chosen) in [
