@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use redb::{Durability, Table, WriteTransaction};
 
 use super::record::{
-    PAUSE_KEY, encode_group, encode_history, encode_mark, encode_override, encode_pause,
+    PAUSE_KEY, encode_group, encode_hidden, encode_history, encode_mark, encode_override,
+    encode_pause,
 };
-use super::schema::{GROUPS, HISTORY, MARKS, META, META_REVISION, OVERRIDES};
-use super::{CommitError, Ended, Head, Packed, Store};
+use super::schema::{GROUPS, HIDDEN, HISTORY, MARKS, META, META_REVISION, OVERRIDES};
+use super::{CommitError, Ended, Head, HiddenFamily, Packed, Store};
 use crate::clock::UnixNanos;
 use crate::model::GroupKey;
 use crate::ttl::{Override, Suspension};
@@ -39,6 +40,8 @@ pub enum RowWrite {
 pub struct Batch {
     /// Rows of groups. In key order, since redb then touches each page once.
     pub rows: BTreeMap<GroupKey, RowWrite>,
+    /// Which families of a group are not shown; none: all are.
+    pub hidden: BTreeMap<GroupKey, Vec<HiddenFamily>>,
     /// Overrides set, or taken away.
     pub overrides: BTreeMap<GroupKey, Option<Override>>,
     /// The pause set, or taken away.
@@ -53,6 +56,7 @@ impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+            && self.hidden.is_empty()
             && self.overrides.is_empty()
             && self.pause.is_none()
             && self.ended.is_empty()
@@ -72,13 +76,37 @@ impl Store {
         // Only one transaction writes at a time, so nobody else counts meanwhile.
         let revision = self.revision() + 1;
         write_rows(&txn, &batch.rows)?;
+        write_hidden(&txn, &batch.hidden)?;
         write_overrides(&txn, batch)?;
         write_history(&txn, batch)?;
         txn.open_table(META)?.insert(META_REVISION, revision)?;
         txn.commit()?;
+        // A file without a name takes commits like any other, and ends with the process.
+        self.place()
+            .check_there()
+            .map_err(|error| CommitError(redb::Error::Io(error)))?;
         self.revision.store(revision, Ordering::Relaxed);
         Ok(revision)
     }
+}
+
+fn write_hidden(
+    txn: &WriteTransaction,
+    hidden: &BTreeMap<GroupKey, Vec<HiddenFamily>>,
+) -> Result<(), CommitError> {
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    let mut rows = txn.open_table(HIDDEN)?;
+    for (key, families) in hidden {
+        let key = key.as_bytes();
+        if families.is_empty() {
+            rows.remove(key)?;
+        } else {
+            rows.insert(key, encode_hidden(key, families).as_slice())?;
+        }
+    }
+    Ok(())
 }
 
 fn write_overrides(txn: &WriteTransaction, batch: &Batch) -> Result<(), CommitError> {

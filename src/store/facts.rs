@@ -15,9 +15,12 @@ pub struct Head {
     pub last_push: UnixNanos,
     /// When the TTL clock started, in TTL time (see [`crate::clock`]).
     pub clock_start: UnixNanos,
+    /// Where it started by a wall clock that was ahead of the one found at a later start; then
+    /// `clock_start` is that start, and this holds again should the clock be put right.
+    pub clock_ahead: Option<UnixNanos>,
     /// The TTL the last push asked for. `None`: none, so rule or default holds.
     pub pushed_ttl: Option<Ttl>,
-    /// Number of successful pushes.
+    /// Number of successful pushes here; one that was imported had others before.
     pub pushes: u64,
     /// Number of families it holds.
     pub families: u32,
@@ -27,6 +30,14 @@ pub struct Head {
     pub pusher: Pusher,
     /// The last rejected push, if any.
     pub failure: Option<Failure>,
+}
+
+impl Head {
+    /// Whether a push ever succeeded, be it one to the gateway that this group was imported
+    /// from: those are not counted.
+    pub fn was_pushed(&self) -> bool {
+        self.last_push != UnixNanos::default()
+    }
 }
 
 /// Where a push came from.
@@ -45,6 +56,17 @@ pub struct Failure {
     pub at: UnixNanos,
     /// The answer's text, cut to a bounded length.
     pub text: String,
+}
+
+/// A family that is stored and not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HiddenFamily {
+    /// Its name. `push_time_seconds` stands for both families that the gateway keeps.
+    pub name: String,
+    /// Whether it has a fault of its own, whatever others hold.
+    pub by_itself: bool,
+    /// Why, for people.
+    pub fault: String,
 }
 
 /// One group as read from the store.

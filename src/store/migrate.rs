@@ -6,12 +6,14 @@ use super::schema::{META, META_SCHEMA, VERSION};
 
 #[path = "../../migrations/m0001_initial.rs"]
 mod m0001_initial;
+#[path = "../../migrations/m0002_hidden.rs"]
+mod m0002_hidden;
 
 /// One step: from the version before its number to its number.
 type Step = fn(&WriteTransaction) -> Result<(), redb::Error>;
 
 /// Every step, oldest first; the first one is number 1.
-const STEPS: [Step; 1] = [m0001_initial::run];
+const STEPS: [Step; 2] = [m0001_initial::run, m0002_hidden::run];
 const _: () = assert!(STEPS.len() as u64 == VERSION, "one step a version");
 
 /// The schema version of a database: `None` if it has no `meta` table, so is not ours.

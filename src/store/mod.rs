@@ -17,8 +17,8 @@ mod trial;
 
 pub use commit::{Batch, RowWrite};
 pub use error::{CommitError, OpenError, ReadError};
-pub use facts::{End, Ended, Failure, GroupFacts, Head, Pusher, Stored};
+pub use facts::{End, Ended, Failure, GroupFacts, Head, HiddenFamily, Pusher, Stored};
 pub use open::{Contents, Opened, Store};
 pub use place::Place;
-pub use read::{GroupDetail, HistoryPage, Listed};
+pub use read::{GroupDetail, GroupRow, HistoryPage, Listed, Moment};
 pub use record::{FamilyFacts, Packed, decode_metrics, encode_metrics};

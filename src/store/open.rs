@@ -10,10 +10,10 @@ use redb::{
 };
 
 use super::place::Mode;
-use super::read::{all_marks, all_overrides, damaged as damaged_row, group_key};
+use super::read::{all_hidden, all_marks, all_overrides, damaged as damaged_row, group_key};
 use super::record::{PAUSE_KEY, decode_group, decode_history, decode_pause};
 use super::schema::{GROUPS, HISTORY, META, META_REVISION, OVERRIDES, VERSION};
-use super::{GroupFacts, OpenError, Place, ReadError, Stored, migrate};
+use super::{GroupFacts, HiddenFamily, OpenError, Place, ReadError, Stored, migrate};
 use crate::clock::UnixNanos;
 use crate::limits;
 use crate::model::GroupKey;
@@ -42,6 +42,8 @@ pub struct Opened {
 pub struct Contents {
     /// Every group, in key order.
     pub groups: Vec<GroupFacts>,
+    /// Families that are not shown.
+    pub hidden: BTreeMap<GroupKey, Vec<HiddenFamily>>,
     /// What operators decided about groups.
     pub overrides: BTreeMap<GroupKey, Override>,
     /// The pause of expiry, if an operator asked for one.
@@ -111,6 +113,14 @@ impl Store {
             });
         }
         Ok(opened)
+    }
+
+    /// All that is stored now.
+    ///
+    /// # Errors
+    /// If a row cannot be read or is damaged.
+    pub fn contents(&self) -> Result<Contents, ReadError> {
+        read_all(&self.db)
     }
 
     /// Where the store lives.
@@ -287,6 +297,7 @@ fn read_all(db: &Database) -> Result<Contents, ReadError> {
     groups.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(Contents {
         groups,
+        hidden: all_hidden(&txn)?,
         overrides: all_overrides(&txn)?,
         pause: read_pause(&txn)?,
         ended: read_ends(&txn)?,

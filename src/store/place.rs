@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,12 +82,24 @@ impl Place {
     }
 
     /// Whether there is no store yet: no file, or one that a first start left empty.
-    pub(super) fn is_new(&self) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    pub fn is_new(&self) -> io::Result<bool> {
         match fs::metadata(self.path()) {
             Ok(file) => Ok(file.len() == 0),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(self.folder.is_some()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Makes sure that the file still has its name: nobody has deleted or moved it.
+    pub(super) fn check_there(&self) -> io::Result<()> {
+        if self.folder.is_none() || self.path().exists() {
+            return Ok(());
+        }
+        let reason = format!("{} is not there any more", self.path().display());
+        Err(io::Error::new(io::ErrorKind::NotFound, reason))
     }
 
     /// Creates the folder where there is none.
@@ -122,6 +135,8 @@ fn open_file(path: &Path) -> io::Result<FileBackend> {
         .write(true)
         .create(true)
         .truncate(false)
+        // As the Pushgateway's file: labels may tell what is nobody else's business.
+        .mode(0o600)
         .open(path)?;
     FileBackend::new(file).map_err(|error| io::Error::other(error.to_string()))
 }

@@ -2,19 +2,21 @@
 //!
 //! Each call reads one consistent state of the store. It may block on the disk.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::record::{
-    PAUSE_KEY, decode_group, decode_group_head, decode_history, decode_mark, decode_override,
+    PAUSE_KEY, decode_group, decode_group_head, decode_hidden, decode_history, decode_mark,
+    decode_override,
 };
-use super::schema::{GROUPS, HISTORY, MARKS, OVERRIDES};
-use super::{Ended, FamilyFacts, Head, ReadError, Store, Stored};
+use super::schema::{GROUPS, HIDDEN, HISTORY, MARKS, OVERRIDES};
+use super::{Ended, FamilyFacts, GroupFacts, Head, HiddenFamily, ReadError, Store, Stored};
 use crate::clock::UnixNanos;
 use crate::model::GroupKey;
-use crate::ttl::Override;
+use crate::ttl::{Override, Schedule, TtlPolicy};
 
 /// A group in a list: all but its families.
 #[derive(Debug, Clone)]
@@ -25,6 +27,17 @@ pub struct Listed {
     pub head: Head,
     /// An operator's word about its TTL.
     pub pinned: Option<Override>,
+    /// Families that are not shown.
+    pub hidden: Vec<HiddenFamily>,
+}
+
+impl Listed {
+    /// The TTL in force at `now` (TTL time), and when the group expires. What every answer
+    /// that reads facts goes by.
+    pub fn schedule(&self, policy: &TtlPolicy, now: UnixNanos) -> Schedule {
+        let (start, pushed) = (self.head.clock_start, self.head.pushed_ttl);
+        policy.schedule(&self.key, start, pushed, self.pinned.as_ref(), now)
+    }
 }
 
 /// One group with its families.
@@ -34,6 +47,100 @@ pub struct GroupDetail {
     pub listed: Listed,
     /// Its families, with when each was pushed.
     pub families: Vec<(FamilyFacts, UnixNanos)>,
+}
+
+/// One group as [`Store::walk`] shows it, decoded no further than it is asked for.
+#[derive(Debug)]
+pub struct GroupRow<'a> {
+    key: GroupKey,
+    /// Its row; `None` if every push so far was rejected.
+    row: Option<&'a [u8]>,
+    /// A newer head than that of the row.
+    newer: Option<&'a [u8]>,
+    pinned: Option<Override>,
+    hidden: Vec<HiddenFamily>,
+}
+
+impl GroupRow<'_> {
+    /// Its grouping key.
+    pub fn key(&self) -> &GroupKey {
+        &self.key
+    }
+
+    /// All but the families.
+    ///
+    /// # Errors
+    /// If the row is damaged.
+    pub fn listed(&self) -> Result<Listed, ReadError> {
+        let key = self.key.as_bytes();
+        let head = match (self.newer, self.row) {
+            (Some(mark), _) => decode_mark(key, mark),
+            (None, Some(row)) => decode_group_head(key, row),
+            (None, None) => Err("it has no row"),
+        };
+        Ok(Listed {
+            key: self.key.clone(),
+            head: head.map_err(|reason| damaged(&self.key, reason))?,
+            pinned: self.pinned.clone(),
+            hidden: self.hidden.clone(),
+        })
+    }
+
+    /// Its families, with when each was pushed.
+    ///
+    /// # Errors
+    /// If the row is damaged.
+    pub fn families(&self) -> Result<Vec<(FamilyFacts, UnixNanos)>, ReadError> {
+        let Some(row) = self.row else {
+            return Ok(Vec::new());
+        };
+        let stored = decode_group(self.key.as_bytes(), row);
+        stored
+            .and_then(|(_, stored)| families(&stored))
+            .map_err(|reason| damaged(&self.key, reason))
+    }
+}
+
+/// All groups as of one commit, read one by one while others are written.
+#[derive(Debug)]
+pub struct Moment {
+    groups: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    marks: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    hidden: ReadOnlyTable<&'static [u8], &'static [u8]>,
+}
+
+impl Moment {
+    /// One group; `None` if there was none of this key.
+    ///
+    /// # Errors
+    /// If a row cannot be read.
+    pub fn group(&self, key: &GroupKey) -> Result<Option<GroupFacts>, ReadError> {
+        let bytes = key.as_bytes();
+        let damage = |reason| damaged(key, reason);
+        let mark = match self.marks.get(bytes)? {
+            Some(row) => Some(decode_mark(bytes, row.value()).map_err(damage)?),
+            None => None,
+        };
+        let row = match self.groups.get(bytes)? {
+            Some(row) => Some(decode_group(bytes, row.value()).map_err(damage)?),
+            None => None,
+        };
+        let (head, stored) = match (mark, row) {
+            (None, None) => return Ok(None),
+            (Some(mark), None) => (mark, None),
+            (mark, Some((head, stored))) => (mark.unwrap_or(head), Some(stored)),
+        };
+        let key = key.clone();
+        Ok(Some(GroupFacts { key, head, stored }))
+    }
+
+    /// Which families of a group are not shown.
+    ///
+    /// # Errors
+    /// If the row cannot be read.
+    pub fn hidden(&self, key: &GroupKey) -> Result<Vec<HiddenFamily>, ReadError> {
+        hidden_of(&self.hidden, key)
+    }
 }
 
 /// Part of the history, newest first.
@@ -51,41 +158,120 @@ impl Store {
     /// # Errors
     /// If a row cannot be read.
     pub fn list(&self, mut visit: impl FnMut(Listed) -> ControlFlow<()>) -> Result<(), ReadError> {
+        self.walk(|row| Ok(visit(row.listed()?)))
+    }
+
+    /// Shows every group in key order to `visit`, until that breaks off. One group at a
+    /// time is in memory; all are of one moment.
+    ///
+    /// # Errors
+    /// If a row cannot be read, or what `visit` says.
+    pub fn walk(
+        &self,
+        visit: impl FnMut(GroupRow<'_>) -> Result<ControlFlow<()>, ReadError>,
+    ) -> Result<(), ReadError> {
+        self.walk_from(&[], visit)
+    }
+
+    /// The same from the first group on whose canonical key is not below `from`.
+    ///
+    /// # Errors
+    /// If a row cannot be read, or what `visit` says.
+    pub fn walk_from(
+        &self,
+        from: &[u8],
+        mut visit: impl FnMut(GroupRow<'_>) -> Result<ControlFlow<()>, ReadError>,
+    ) -> Result<(), ReadError> {
         let txn = self.db.begin_read()?;
-        let mut marks = all_marks(&txn)?;
         let mut pinned = all_overrides(&txn)?;
-        let mut listed = |key: GroupKey, head: Head| {
-            let pinned = pinned.remove(&key);
-            visit(Listed { key, head, pinned })
-        };
-        for row in txn.open_table(GROUPS)?.iter()? {
-            let (key, row) = row?;
-            let key = group_key(key.value())?;
-            // Groups that have a mark and no row come before the row they sort before.
-            while let Some((only, _)) = marks.first_key_value().filter(|(only, _)| **only < key) {
-                let only = only.clone();
-                let Some(head) = marks.remove(&only) else {
-                    break;
-                };
-                if listed(only, head).is_break() {
-                    return Ok(());
-                }
-            }
-            let head = match marks.remove(&key) {
-                Some(head) => head,
-                None => decode_group_head(key.as_bytes(), row.value())
-                    .map_err(|reason| damaged(&key, reason))?,
+        let mut hidden = all_hidden(&txn)?;
+        let (groups, marks) = (txn.open_table(GROUPS)?, txn.open_table(MARKS)?);
+        let (mut groups, mut marks) = (groups.range(from..)?, marks.range(from..)?);
+        let (mut group, mut mark) = (groups.next().transpose()?, marks.next().transpose()?);
+        // Both are in key order. A group may have a row, a newer head, or both.
+        loop {
+            let order = match (&group, &mark) {
+                (None, None) => return Ok(()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((group, _)), Some((mark, _))) => group.value().cmp(mark.value()),
             };
-            if listed(key, head).is_break() {
+            let row = order.is_le().then(|| group.take()).flatten();
+            let newer = order.is_ge().then(|| mark.take()).flatten();
+            let key = row.as_ref().or(newer.as_ref()).map(|(key, _)| key.value());
+            let key = group_key(key.unwrap_or_default())?;
+            let pinned = pinned.remove(&key);
+            let hidden = hidden.remove(&key).unwrap_or_default();
+            let shown = GroupRow {
+                row: row.as_ref().map(|(_, row)| row.value()),
+                newer: newer.as_ref().map(|(_, mark)| mark.value()),
+                key,
+                pinned,
+                hidden,
+            };
+            if visit(shown)?.is_break() {
                 return Ok(());
             }
+            if row.is_some() {
+                group = groups.next().transpose()?;
+            }
+            if newer.is_some() {
+                mark = marks.next().transpose()?;
+            }
         }
-        for (key, head) in marks {
-            if listed(key, head).is_break() {
+    }
+
+    /// Shows those of these groups that there are to `visit`, each with its place among them,
+    /// until that breaks off.
+    ///
+    /// # Errors
+    /// If a row cannot be read.
+    pub fn list_of(
+        &self,
+        keys: &[GroupKey],
+        mut visit: impl FnMut(usize, Listed) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let txn = self.db.begin_read()?;
+        let (groups, marks) = (txn.open_table(GROUPS)?, txn.open_table(MARKS)?);
+        let (overrides, hidden) = (txn.open_table(OVERRIDES)?, txn.open_table(HIDDEN)?);
+        for (at, key) in keys.iter().enumerate() {
+            let bytes = key.as_bytes();
+            let head = if let Some(row) = marks.get(bytes)? {
+                decode_mark(bytes, row.value())
+            } else if let Some(row) = groups.get(bytes)? {
+                decode_group_head(bytes, row.value())
+            } else {
+                continue;
+            };
+            let head = head.map_err(|reason| damaged(key, reason))?;
+            let pinned = overrides.get(bytes)?;
+            let pinned = pinned.map(|row| decode_override(bytes, row.value()));
+            let pinned = pinned.transpose().map_err(|reason| damaged(key, reason))?;
+            let listed = Listed {
+                key: key.clone(),
+                head,
+                pinned,
+                hidden: hidden_of(&hidden, key)?,
+            };
+            if visit(at, listed).is_break() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// All groups as of the last commit. While it is held the pages of that commit are
+    /// kept, and the file cannot be opened anew.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn moment(&self) -> Result<Moment, ReadError> {
+        let txn = self.db.begin_read()?;
+        Ok(Moment {
+            groups: txn.open_table(GROUPS)?,
+            marks: txn.open_table(MARKS)?,
+            hidden: txn.open_table(HIDDEN)?,
+        })
     }
 
     /// One group; `None` if there is none of this key.
@@ -108,6 +294,7 @@ impl Store {
             Some(row) => Some(decode_override(bytes, row.value()).map_err(damage)?),
             None => None,
         };
+        let hidden = hidden_of(&txn.open_table(HIDDEN)?, key)?;
         let (head, families) = match (mark, stored) {
             (None, None) => return Ok(None),
             (Some(mark), None) => (mark, Vec::new()),
@@ -119,6 +306,7 @@ impl Store {
             key: key.clone(),
             head,
             pinned,
+            hidden,
         };
         Ok(Some(GroupDetail { listed, families }))
     }
@@ -181,6 +369,32 @@ pub(super) fn all_marks(txn: &ReadTransaction) -> Result<BTreeMap<GroupKey, Head
         heads.insert(key, head);
     }
     Ok(heads)
+}
+
+fn hidden_of(
+    hidden: &ReadOnlyTable<&'static [u8], &'static [u8]>,
+    key: &GroupKey,
+) -> Result<Vec<HiddenFamily>, ReadError> {
+    let bytes = key.as_bytes();
+    match hidden.get(bytes)? {
+        Some(row) => decode_hidden(bytes, row.value()).map_err(|reason| damaged(key, reason)),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Families that are not shown, group by group.
+pub(super) fn all_hidden(
+    txn: &ReadTransaction,
+) -> Result<BTreeMap<GroupKey, Vec<HiddenFamily>>, ReadError> {
+    let mut hidden = BTreeMap::new();
+    for row in txn.open_table(HIDDEN)?.iter()? {
+        let (key, row) = row?;
+        let key = group_key(key.value())?;
+        let families =
+            decode_hidden(key.as_bytes(), row.value()).map_err(|reason| damaged(&key, reason))?;
+        hidden.insert(key, families);
+    }
+    Ok(hidden)
 }
 
 /// What operators decided, group by group.

@@ -9,6 +9,7 @@
 
 mod family;
 mod head;
+mod hidden;
 mod histogram;
 mod history;
 mod operator;
@@ -17,6 +18,7 @@ mod series;
 
 pub use family::{FamilyFacts, Packed, decode_metrics, encode_metrics};
 pub(super) use head::{decode_group, decode_group_head, decode_mark, encode_group, encode_mark};
+pub(super) use hidden::{decode_hidden, encode_hidden};
 pub(super) use history::{decode_history, encode_history};
 pub(super) use operator::{
     PAUSE_KEY, decode_override, decode_pause, encode_override, encode_pause,

@@ -4,7 +4,7 @@ use redb::TableDefinition;
 
 /// The schema version this program reads and writes: the number of the newest
 /// step in `migrations/`.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// Group key (canonical bytes) to the group's sealed [`super::record`] row.
 pub(super) const GROUPS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("groups");
@@ -15,6 +15,9 @@ pub(super) const MARKS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new
 
 /// Group key to a sealed override; the pause under the empty key.
 pub(super) const OVERRIDES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("overrides");
+
+/// Group key to a sealed list of its families that are not shown, and why.
+pub(super) const HIDDEN: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("hidden");
 
 /// A growing number to a sealed record of a group that is gone.
 pub(super) const HISTORY: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("history");

@@ -40,6 +40,8 @@ struct HeadRow<'a> {
     agent: Cow<'a, str>,
     #[serde(borrow)]
     failure: Option<FailureRow<'a>>,
+    #[serde(default)]
+    clock_ahead: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,6 +114,7 @@ impl<'a> HeadRow<'a> {
                 at: failure.at.0,
                 text: Cow::Borrowed(&failure.text),
             }),
+            clock_ahead: head.clock_ahead.map(|at| at.0),
         }
     }
 
@@ -132,6 +135,7 @@ impl<'a> HeadRow<'a> {
                 at: UnixNanos(row.at),
                 text: row.text.into(),
             }),
+            clock_ahead: self.clock_ahead.map(UnixNanos),
         }
     }
 }
@@ -182,6 +186,7 @@ mod tests {
                 at: UnixNanos(4),
                 text: "no".into(),
             }),
+            clock_ahead: Some(UnixNanos(5)),
         }
     }
 

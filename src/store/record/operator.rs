@@ -6,7 +6,7 @@ use super::Damage;
 use super::head::{from_bytes, nanos_to_ttl, to_bytes, ttl_to_nanos};
 use super::seal::{seal, unseal};
 use crate::clock::UnixNanos;
-use crate::ttl::{Override, Suspension};
+use crate::ttl::{Horizon, Override, Suspension};
 
 /// Key of the pause. Keys of groups end in 0xFF, so none is empty.
 pub(in crate::store) const PAUSE_KEY: &[u8] = b"";
@@ -54,7 +54,7 @@ pub(in crate::store) fn decode_override(key: &[u8], row: &[u8]) -> Result<Overri
 
 pub(in crate::store) fn encode_pause(pause: &Suspension) -> Vec<u8> {
     let row = PauseRow {
-        at: pause.at.0,
+        at: pause.at.at.0,
         until: pause.until.map(|until| until.0),
         reason: &pause.reason,
         by: &pause.by,
@@ -65,7 +65,10 @@ pub(in crate::store) fn encode_pause(pause: &Suspension) -> Vec<u8> {
 pub(in crate::store) fn decode_pause(row: &[u8]) -> Result<Suspension, Damage> {
     let row: PauseRow<'_> = from_bytes(unseal(PAUSE_KEY, row)?)?;
     Ok(Suspension {
-        at: UnixNanos(row.at),
+        at: Horizon {
+            at: UnixNanos(row.at),
+            ..Horizon::SUSPENDED
+        },
         until: row.until.map(UnixNanos),
         reason: row.reason.to_owned(),
         by: row.by.to_owned(),
@@ -97,7 +100,7 @@ mod tests {
             };
             assert_eq!(decode_override(b"k", &encode_override(b"k", &of)), Ok(of));
             let pause = Suspension {
-                at: UnixNanos(1),
+                at: Horizon::SUSPENDED,
                 until,
                 reason,
                 by,
