@@ -167,6 +167,34 @@ pub fn format(duration: Duration) -> String {
     text
 }
 
+/// The duration as Go prints it: `5m0s`, `24h0m0s`, `1.5s`, `250ms`, `0s`.
+pub fn go(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    if nanos >= SECOND {
+        let (minutes, rest) = (nanos / (60 * SECOND), nanos % (60 * SECOND));
+        let (hours, minutes) = (minutes / 60, minutes % 60);
+        let seconds = decimal(rest, SECOND);
+        return match (hours, minutes) {
+            (0, 0) => format!("{seconds}s"),
+            (0, _) => format!("{minutes}m{seconds}s"),
+            _ => format!("{hours}h{minutes}m{seconds}s"),
+        };
+    }
+    match nanos {
+        0 => "0s".to_owned(),
+        1..1000 => format!("{nanos}ns"),
+        1000..1_000_000 => format!("{}\u{b5}s", decimal(nanos, 1000)),
+        _ => format!("{}ms", decimal(nanos, 1_000_000)),
+    }
+}
+
+/// A quotient by a power of ten, without zeros at the end.
+fn decimal(number: u128, unit: u128) -> String {
+    let digits = unit.ilog10() as usize;
+    let text = format!("{}.{:0digits$}", number / unit, number % unit);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -279,6 +307,25 @@ mod tests {
         fn no_text_makes_it_panic(text in ".{0,40}", close in "[0-9.nusmhdwy -]{0,60}") {
             let _ = parse(&text);
             let _ = parse(&close);
+        }
+    }
+
+    #[test]
+    fn durations_are_printed_as_by_go() {
+        for (text, expected) in [
+            ("0", "0s"),
+            ("5m", "5m0s"),
+            ("24h", "24h0m0s"),
+            ("35d", "840h0m0s"),
+            ("90s", "1m30s"),
+            ("1.5s", "1.5s"),
+            ("1h0.25s", "1h0m0.25s"),
+            ("250ms", "250ms"),
+            ("1500us", "1.5ms"),
+            ("1500ns", "1.5\u{b5}s"),
+            ("7ns", "7ns"),
+        ] {
+            assert_eq!(go(parse(text).unwrap()), expected, "{text}");
         }
     }
 }

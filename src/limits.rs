@@ -30,6 +30,10 @@ pub const HEADER_TIME: Duration = Duration::from_secs(10);
 /// How long a body may stand still between two pieces, for the same reason.
 pub const BODY_IDLE_TIME: Duration = Duration::from_secs(30);
 
+/// How long a body may take in all: until it is there it holds its share of the memory for
+/// bodies. [`MAX_BODY`] fits at 2 Mbit/s.
+pub const BODY_TIME: Duration = Duration::from_mins(5);
+
 /// How long a client may take nothing of an answer, for the same reason.
 pub const ANSWER_IDLE_TIME: Duration = Duration::from_secs(30);
 
@@ -39,6 +43,9 @@ pub const HEADERS: usize = 100;
 
 /// Bytes of the request head, else 431: the path and as much again.
 pub const HEAD_BYTES: usize = 64 * KIB;
+
+/// The same, for HTTP/2.
+pub const HEAD_BYTES_U32: u32 = 64 * 1024;
 
 /// Bytes of the path, else 414. Grouping keys stand in the path.
 pub const PATH_BYTES: usize = 32 * KIB;
@@ -87,9 +94,29 @@ pub const SCRAPES: usize = 16;
 /// `X-Prometheus-Scrape-Timeout-Seconds`. A slow one holds memory.
 pub const SCRAPE_TIME: Duration = Duration::from_mins(1);
 
+/// Answers at the same time that show everything stored (`/api/v1/metrics`); who comes
+/// later waits. Each holds a snapshot of the store and a thread.
+pub const DUMPS: usize = 4;
+
+/// Answers at once that are made of stored facts, further ones wait: each may unpack a whole
+/// group, or list every key, and goes on when its client has gone.
+pub const READERS: usize = 8;
+
+/// Addresses of scrapers whose interval is watched; who came longest ago is forgotten.
+pub const SCRAPERS: usize = 64;
+
 /// Rendered text held in one piece of the view. Small enough that a push copies
 /// little while a scrape holds it, large enough to compress well.
 pub const CHUNK_BYTES: usize = 32 * KIB;
+
+/// How long the exposition is kept encoded otherwise than in the text that everybody is
+/// given (protobuf, other escapings of names) when nobody scrapes it so. Longer than
+/// scrape intervals are; it takes as much memory as the text.
+pub const FORM_IDLE: Duration = Duration::from_mins(10);
+
+/// Such encodings kept at the same time; a further one takes the place of the one not
+/// used for longest. Two are what two Prometheus servers of different versions need.
+pub const FORMS: usize = 2;
 
 // ---- Writing ----
 
@@ -107,6 +134,9 @@ pub const BATCH_BYTES: usize = 32 * MIB;
 /// Expired groups removed in one transaction, one transaction in flight: pushes
 /// pass between two slices.
 pub const REAP_SLICE: usize = 256;
+
+/// Log lines of expired groups in a second; one more then says how many had none.
+pub const EXPIRED_LINES: usize = 10;
 
 /// redb's page cache. Its own default of 1 GiB costs 150 MB of memory for
 /// nothing: what is scraped lives in the view.
@@ -141,8 +171,9 @@ pub const QUEUE_TIME: Duration = Duration::from_secs(5);
 /// Records of gone groups, oldest out first, whatever `--ttl.history` says.
 pub const HISTORY_RECORDS: usize = 100_000;
 
-/// Groups deleted by one request in one transaction; more take several.
-pub const DELETE_SLICE: usize = 10_000;
+/// Groups that a request by matcher deletes or overrides in one transaction; more take
+/// several.
+pub const MATCHED_SLICE: usize = 10_000;
 
 /// Groups whose TTL is worked out anew between two batches after a reload.
 pub const RETIME_SLICE: usize = 4096;
@@ -160,6 +191,46 @@ pub const FAULTS: usize = 100;
 
 /// Characters of a rule's name, which is also the value of a label.
 pub const RULE_NAME: usize = 64;
+
+// ---- The web config file ----
+
+/// How often the web config file and its certificates are looked at, at most.
+pub const WEB_CONFIG_TIME: Duration = Duration::from_secs(1);
+
+/// Cost of a password's bcrypt hash: one above takes longer than 4 s to check,
+/// and one is checked at a time.
+pub const PASSWORD_COST: u32 = 16;
+
+/// Passwords remembered as right, and as many as wrong.
+pub const PASSWORDS: usize = 100;
+
+/// Requests that wait for their password to be checked, else 503: at 50 ms each
+/// about 3 s.
+pub const PASSWORD_QUEUE: usize = 64;
+
+// ---- HTTP/2 ----
+
+/// Requests at a time on one connection; a client waits with further ones.
+pub const STREAMS: u32 = 32;
+
+/// Bytes of answers taken ahead of a slow peer, for each request.
+pub const STREAM_SEND_BYTES: usize = 16 * KIB;
+
+/// Bytes of bodies that a peer may send ahead, on one connection and for each
+/// request: what nobody has asked for yet is held in memory.
+pub const CONNECTION_WINDOW: u32 = 256 * 1024;
+
+/// See [`CONNECTION_WINDOW`].
+pub const STREAM_WINDOW: u32 = 64 * 1024;
+
+/// Requests that a peer took back and that are not yet cleared away; one more ends
+/// the connection. A client that asks and takes back in a loop costs much otherwise.
+pub const STREAM_RESETS: usize = 32;
+
+/// One request from its head to the last byte of its answer. A peer can hold an
+/// answer back without the socket showing it, so this is a total; a body of
+/// [`MAX_BODY`] fits at 2 Mbit/s.
+pub const STREAM_TIME: Duration = Duration::from_mins(5);
 
 // ---- The client of `tidegate ttl` and `tidegate groups` ----
 
@@ -185,6 +256,9 @@ pub const PATTERN_BYTES: usize = 4 * KIB;
 /// hundred of the largest do not fill the memory.
 pub const REGEX_BYTES: usize = MIB;
 
+/// Selectors (`match[]`) of one request: each is tried on every group.
+pub const SELECTORS: usize = 100;
+
 /// Matchers of one selector: more than a group has labels.
 pub const MATCHERS: usize = 32;
 
@@ -200,11 +274,60 @@ pub const API_PAGE: usize = 1000;
 /// See [`API_PAGE`].
 pub const API_PAGE_DEFAULT: usize = 100;
 
-/// Groups named in the answer to a delete by matcher.
+/// Lists sorted by time that are kept for their next pages; that used longest ago goes first.
+pub const LISTS: usize = 16;
+
+/// Grouping keys of all those lists, bytes: some 700,000 groups.
+pub const LISTS_BYTES: usize = 64 * MIB;
+
+/// How long such a list is kept after its last page was asked for.
+pub const LIST_TIME: Duration = Duration::from_mins(10);
+
+/// Groups named in the answer to a request by matcher.
 pub const LISTED_LABELS: usize = 100;
+
+/// Bytes of a streamed answer of the API handed on at once.
+pub const API_PIECE: usize = 64 * KIB;
+
+/// Pieces of a streamed answer made ahead of what its reader has taken.
+pub const API_PIECES: usize = 4;
+
+/// Labels of a group that is not there, in the log, bytes.
+pub const LOGGED_LABELS: usize = 512;
 
 /// Reason of an override or a pause, bytes.
 pub const REASON_TEXT: usize = 512;
 
 /// Groups pushed in one request of the batch API.
 pub const BATCH_GROUPS: usize = 10_000;
+
+// ---- The web page ----
+
+/// Bytes of HTML after which a page ends and links to the next, whatever it shows: a phone
+/// loads it in a second. One group or one series may go beyond it.
+pub const PAGE_BYTES: usize = 64 * KIB;
+
+/// Groups of one page.
+pub const PAGE_GROUPS: usize = 50;
+
+/// Families of one page of a group.
+pub const PAGE_FAMILIES: usize = 100;
+
+/// Series of each family on the page of its group; the rest is a link away.
+pub const PAGE_FIRST_SERIES: usize = 10;
+
+/// Series of one page of a family.
+pub const PAGE_SERIES: usize = 200;
+
+/// Buckets or quantiles shown of one series. Real histograms have up to about 50.
+pub const PAGE_BUCKETS: usize = 100;
+
+/// Labels shown of one group or series. Real ones have up to about 30.
+pub const PAGE_LABELS: usize = 64;
+
+/// Characters shown of a name, a label value or a help text.
+pub const PAGE_TEXT: usize = 300;
+
+/// Bytes of a name or grouping key in a link to the next page: well below [`PATH_BYTES`]
+/// once they are escaped. Of a longer one the beginning serves as well.
+pub const PAGE_CURSOR: usize = 4 * KIB;

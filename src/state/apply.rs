@@ -2,13 +2,15 @@
 //!
 //! A thread of its own, so that the next batch is being committed meanwhile.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use crate::view::{Change, Content, View};
 
 use super::expiry::Expiry;
-use super::request::{Answer, Waiting};
+use super::judge::PauseChange;
+use super::policy::{InForce, Switch};
+use super::request::{Answer, Done, Look, LookRequest, Waiting};
+use super::shared::Reading;
 
 /// Changes applied under one lock: some 0.2 ms of work.
 const AT_ONCE: usize = 16;
@@ -19,8 +21,26 @@ pub(super) enum Publication {
     Batch {
         /// What it changes.
         changes: Vec<Change>,
+        /// What becomes of the pause.
+        pause: Option<PauseChange>,
         /// Who is answered once that can be scraped.
         answers: Vec<(Waiting, Answer)>,
+    },
+    /// The last groups that new TTL rules were applied to.
+    Retimed {
+        /// What becomes of them.
+        changes: Vec<Change>,
+        /// The rules, which readers go by from now on.
+        switch: Switch,
+        /// Who is answered then.
+        answer: Waiting,
+    },
+    /// Somebody looks at the store as it is after the batches before this.
+    Look {
+        /// The store.
+        reading: Box<Reading>,
+        /// Who looks.
+        request: LookRequest,
     },
     /// The store was reopened: all content anew.
     Rebuilt {
@@ -32,17 +52,45 @@ pub(super) enum Publication {
 }
 
 /// Publishes until the writer is gone. `expiry` is told when the first deadline comes closer.
-pub(super) fn run(publications: &Receiver<Publication>, view: &Arc<View>, expiry: &Expiry) {
+pub(super) fn run(
+    publications: &Receiver<Publication>,
+    view: &View,
+    expiry: &Expiry,
+    in_force: &InForce,
+) {
     for publication in publications {
         let before = view.next_deadline();
         match publication {
-            Publication::Batch { changes, answers } => {
-                // Each change is whole; a scrape need not wait for a whole batch.
-                for some in changes.chunks(AT_ONCE) {
-                    view.apply(some);
+            Publication::Batch {
+                changes,
+                pause,
+                answers,
+            } => {
+                apply(view, &changes);
+                if let Some(PauseChange::Begun(at)) = pause {
+                    expiry.settle(at);
                 }
                 for (waiting, answer) in answers {
                     waiting.answer(answer);
+                }
+            }
+            Publication::Retimed {
+                changes,
+                switch,
+                answer,
+            } => {
+                apply(view, &changes);
+                in_force.switch(switch);
+                answer.answer(Ok(Done::Retimed));
+            }
+            Publication::Look { reading, request } => {
+                if request.answer.is_closed() {
+                    continue; // Changes are only taken by somebody who applies them.
+                }
+                let changed = view.changed(request.form);
+                let look = Look { reading, changed };
+                if request.answer.send(look).is_err() {
+                    view.forget(request.form);
                 }
             }
             Publication::Rebuilt { content, shown } => {
@@ -55,5 +103,12 @@ pub(super) fn run(publications: &Receiver<Publication>, view: &Arc<View>, expiry
         if after.is_some() && before.is_none_or(|before| after < Some(before)) {
             expiry.sooner();
         }
+    }
+}
+
+/// Each change is whole; a scrape need not wait for all of them.
+fn apply(view: &View, changes: &[Change]) {
+    for some in changes.chunks(AT_ONCE) {
+        view.apply(some);
     }
 }

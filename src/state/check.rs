@@ -8,24 +8,34 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::clock::UnixNanos;
-use crate::model::{GroupKey, Kind, Metric};
+use crate::model::{GroupKey, Kind, Metric, Value};
 use crate::push::check::{bases, suffixes};
 use crate::push::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
-use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME, all_labels};
+use crate::push::rewrite::all_labels;
 use crate::store::{FamilyFacts, ReadError, decode_metrics};
+use crate::ttl::Horizon;
 use crate::view::GroupId;
 
-use super::index::{FamilyUse, Group, Index, JobNames, NameSet};
+use super::index::{FamilyUse, Group, Index, JobNames, NameSet, Obstacle};
 use super::prepare::{PreparedFamily, PreparedPush};
 use super::request::Method;
 use super::staged::Staged;
+use super::twin::expired_twins;
 
 /// What the check found, if the push may be stored.
-pub(super) type Cleared = Result<BTreeSet<GroupId>, Refusal>;
+pub(super) type Cleared = Result<BTreeSet<GroupId>, Conflict>;
 
-/// Checks one push against all groups that have not expired at `now`.
+/// Why a push, or a family of it, may not be shown.
+#[derive(Debug)]
+pub(super) struct Conflict {
+    pub(super) refusal: Refusal,
+    /// The first thing that stands in the way.
+    pub(super) obstacle: Obstacle,
+}
+
+/// Checks one push against all groups that have not expired at this horizon.
 ///
 /// # Errors
 /// If a row that must be looked at cannot be read.
@@ -33,7 +43,28 @@ pub(super) fn check(
     push: &PreparedPush,
     index: &Index,
     staged: &Staged<'_>,
-    now: UnixNanos,
+    now: Horizon,
+) -> Result<Cleared, ReadError> {
+    let twins = match expired_twins(&push.key, index, now) {
+        Ok(twins) => twins,
+        Err(conflict) => return Ok(Err(*conflict)),
+    };
+    let checked = check_families(push, index, staged, now)?;
+    Ok(checked.map(|mut in_the_way| {
+        in_the_way.extend(twins);
+        in_the_way
+    }))
+}
+
+/// The same of its families alone: the group may have a twin.
+///
+/// # Errors
+/// If a row that must be looked at cannot be read.
+pub(super) fn check_families(
+    push: &PreparedPush,
+    index: &Index,
+    staged: &Staged<'_>,
+    now: Horizon,
 ) -> Result<Cleared, ReadError> {
     let mut check = Check {
         push,
@@ -41,14 +72,10 @@ pub(super) fn check(
         staged,
         now,
         faults: Vec::new(),
+        obstacle: None,
         in_the_way: BTreeSet::new(),
         facts: OnceCell::new(),
     };
-    match twin(&push.key, index, now) {
-        Twin::None => {}
-        Twin::Expired(id) => drop(check.in_the_way.insert(id)),
-        Twin::Live(refusal) => return Ok(Err(refusal)),
-    }
     for family in &push.families {
         check.kind(family)?;
         check.suffixes(family);
@@ -57,20 +84,22 @@ pub(super) fn check(
         }
     }
     check.series()?;
-    Ok(if check.faults.is_empty() {
-        Ok(check.in_the_way)
-    } else {
-        check.faults.truncate(NAMED_FAULTS);
-        Err(Refusal::marked(check.faults))
-    })
+    let Some(obstacle) = check.obstacle else {
+        return Ok(Ok(check.in_the_way));
+    };
+    check.faults.truncate(NAMED_FAULTS);
+    let refusal = Refusal::marked(check.faults);
+    Ok(Err(Conflict { refusal, obstacle }))
 }
 
 struct Check<'a> {
     push: &'a PreparedPush,
     index: &'a Index,
     staged: &'a Staged<'a>,
-    now: UnixNanos,
+    now: Horizon,
     faults: Vec<String>,
+    /// What the first fault is about.
+    obstacle: Option<Obstacle>,
     /// Expired groups that would clash.
     in_the_way: BTreeSet<GroupId>,
     /// The push unpacked, once something of it must be looked at.
@@ -103,8 +132,14 @@ impl Check<'_> {
             &rendered.name,
             &format!("is not a {}", found.kind.as_upper()),
         )?;
-        self.faults.push(fault);
+        let obstacle = Obstacle::Family(Arc::clone(&rendered.name));
+        self.found(fault, obstacle);
         Ok(())
+    }
+
+    fn found(&mut self, fault: String, obstacle: Obstacle) {
+        self.faults.push(fault);
+        self.obstacle.get_or_insert(obstacle);
     }
 
     /// No `s_count` beside a summary or histogram `s`, whichever came first.
@@ -113,12 +148,13 @@ impl Check<'_> {
         for suffix in suffixes(kind) {
             let suffixed = format!("{name}{suffix}");
             if self.holds_beside(&suffixed).is_some() {
-                let base = quoted(name);
-                self.faults.push(format!(
-                    "collected histogram or summary named {base} collides with previously \
+                let fault = format!(
+                    "collected histogram or summary named {} collides with previously \
                      collected metric named {}",
+                    quoted(name),
                     quoted(&suffixed)
-                ));
+                );
+                self.found(fault, Obstacle::Family(suffixed.into()));
             }
         }
         for (base, suffix) in bases(name) {
@@ -126,7 +162,7 @@ impl Check<'_> {
                 .holds_beside(base)
                 .filter(|kind| suffixes(*kind).contains(&suffix));
             if let Some(kind) = kind {
-                self.faults.push(collides(name, kind, base));
+                self.found(collides(name, kind, base), Obstacle::Family(base.into()));
             }
         }
     }
@@ -276,13 +312,14 @@ impl Check<'_> {
                 if self.has_enough() {
                     return Ok(());
                 }
-                self.faults.push(collected(
+                let fault = collected(
                     &facts.name,
                     &group.key,
                     facts.kind,
                     &metric,
                     COLLECTED_BEFORE,
-                ));
+                );
+                self.found(fault, Obstacle::Series(other, facts.name.as_str().into()));
             }
         }
         Ok(())
@@ -298,7 +335,7 @@ impl Check<'_> {
     fn fault(&self, name: &str, what: &str) -> Result<String, ReadError> {
         let empty = Metric {
             labels: vec![],
-            value: number(),
+            value: Value::Number(0.0, None),
             timestamp_ms: None,
         };
         let Some(facts) = self.pushed_facts(name)? else {
@@ -329,57 +366,6 @@ fn all_names<'a>(own: &[(&'a str, &'a str)], signature: &'a [Box<str>]) -> Vec<&
     names.sort_unstable();
     names.dedup();
     names
-}
-
-/// The group whose `push_time_seconds` would be the same series.
-pub(super) enum Twin {
-    /// There is none.
-    None,
-    /// It has expired.
-    Expired(GroupId),
-    /// It is shown, so nothing of the other may be stored, not even a failure.
-    Live(Refusal),
-}
-
-/// `{L}` and `{L, instance=""}` exclude each other: see [`Twin`].
-pub(super) fn twin(key: &GroupKey, index: &Index, now: UnixNanos) -> Twin {
-    let Some(twin) = twin_key(key) else {
-        return Twin::None;
-    };
-    let Some(id) = index.find(&twin) else {
-        return Twin::None;
-    };
-    if index.get(id).is_none_or(|group| group.is_expired(now)) {
-        return Twin::Expired(id);
-    }
-    let series = Metric {
-        labels: vec![],
-        value: number(),
-        timestamp_ms: None,
-    };
-    let fault = |name| collected(name, &twin, Kind::Gauge, &series, COLLECTED_BEFORE);
-    Twin::Live(Refusal::unmarked(
-        [PUSH_TIME, PUSH_FAILURE_TIME].map(fault).to_vec(),
-    ))
-}
-
-/// The key that shows the same `push_time_seconds`, if there can be one.
-fn twin_key(key: &GroupKey) -> Option<GroupKey> {
-    let mut labels: BTreeMap<String, String> = key
-        .labels()
-        .into_iter()
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
-    match labels.get("instance").map(String::as_str) {
-        None => labels.insert("instance".into(), String::new()),
-        Some("") => labels.remove("instance"),
-        Some(_) => return None,
-    };
-    Some(GroupKey::new(key.job(), &labels))
-}
-
-fn number() -> crate::model::Value<'static> {
-    crate::model::Value::Number(0.0, None)
 }
 
 fn owned(labels: &[(&str, &str)]) -> LabelSet {

@@ -1,26 +1,31 @@
 //! The handle that everyone else holds: asks the writer, reads the view.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::clock::{Clock, UnixNanos};
-use crate::limits::{CLOCK_DRIFT, QUEUE_TIME, REAP_SLICE};
+use crate::format::form::Form;
+use crate::limits::{CLOCK_DRIFT, QUEUE_TIME, READERS, REAP_SLICE};
 use crate::model::GroupKey;
 use crate::store::Store;
 use crate::telemetry::{ExpiryNumbers, Telemetry};
-use crate::ttl::{Schedule, Ttl, TtlPolicy, is_expired};
+use crate::ttl::{Ttl, TtlPolicy};
 use crate::view::{GroupId, Snapshot, View};
 
 use super::expiry::Expiry;
+use super::forms::Forms;
 use super::health::Health;
+use super::policy::{InForce, Switch};
 use super::prepare::{Prepared, PreparedPush};
-use super::request::{Answer, DeleteMany, Done, Job, Pause, Pin, Refused, Request};
+use super::request::{
+    Answer, DeleteMany, Done, Job, Look, LookRequest, Pause, Pin, PinMany, Refused, Request,
+};
+use super::scrapes::Scrapes;
 use super::shared::SharedStore;
 
 /// The running state. Reads never wait for writes.
@@ -28,13 +33,18 @@ use super::shared::SharedStore;
 pub struct State {
     /// `None` once the state is closing.
     queue: Mutex<Option<mpsc::Sender<Job>>>,
-    /// TTLs in force. The writer has them from the moment they are set here.
-    policy: Mutex<Arc<TtlPolicy>>,
     clock: Clock,
     keep_history: Duration,
+    /// Whether TTLs are shown as series.
+    exposes: bool,
     /// Whether the log was told that the wall clock was moved.
     drift_noted: AtomicBool,
+    pub(super) scrapes: Scrapes,
     shared: Shared,
+    /// The exposition in forms other than the view's.
+    pub(super) forms: Forms,
+    /// Places for those who read facts.
+    readers: Arc<Semaphore>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -45,25 +55,28 @@ pub(super) struct Shared {
     pub(super) store: Arc<SharedStore>,
     pub(super) expiry: Arc<Expiry>,
     pub(super) health: Arc<Health>,
+    pub(super) policy: Arc<InForce>,
     pub(super) telemetry: Arc<Telemetry>,
 }
 
 impl State {
     pub(super) fn new(
         queue: mpsc::Sender<Job>,
-        policy: Arc<TtlPolicy>,
         clock: Clock,
-        keep_history: Duration,
+        (keep_history, exposes): (Duration, bool),
         shared: Shared,
         threads: Vec<JoinHandle<()>>,
     ) -> Self {
         Self {
             queue: Mutex::new(Some(queue)),
-            policy: Mutex::new(policy),
             clock,
             keep_history,
+            exposes,
             drift_noted: AtomicBool::new(false),
+            scrapes: Scrapes::default(),
             shared,
+            forms: Forms::default(),
+            readers: Arc::new(Semaphore::new(READERS)),
             threads: Mutex::new(threads),
         }
     }
@@ -113,6 +126,15 @@ impl State {
         self.ask(Request::Pin(pin)).await
     }
 
+    /// Sets or takes away the overrides of those of these groups that are there, in one
+    /// transaction; [`Done::Pinned`] says how many they are.
+    ///
+    /// # Errors
+    /// If the store takes nothing.
+    pub async fn pin_many(&self, pins: PinMany) -> Answer {
+        self.ask(Request::PinMany(pins)).await
+    }
+
     /// Starts a group's TTL clock anew.
     ///
     /// # Errors
@@ -121,62 +143,54 @@ impl State {
         self.ask(Request::Touch { key }).await
     }
 
-    /// Suspends expiry, or lets it go on.
+    /// Suspends expiry, or lets it go on. What has expired before is removed first, so that
+    /// nothing that is there while expiry is suspended has expired.
     ///
     /// # Errors
     /// If the store takes nothing.
     pub async fn pause(&self, pause: Pause) -> Answer {
+        if matches!(pause, Pause::Begin { .. }) {
+            self.reap_now().await?;
+        }
         self.ask(Request::Pause(pause)).await
     }
 
     /// Puts other TTL rules in force. When this returns they hold for every group. What
-    /// has expired by the old rules is removed first, so that longer TTLs bring nothing back.
+    /// has expired by the old rules is removed first, so that longer TTLs bring nothing back;
+    /// and until the new ones hold nothing else expires, so that no group is gone by the old
+    /// rules and there again by the new. Who reads the time before [`Self::policy`] has seen
+    /// nothing expire that these rules keep.
     ///
     /// # Errors
-    /// If the store takes nothing, or the writer has ended.
+    /// If the store takes nothing, or the writer has ended: the old rules stay in force. They
+    /// do not if whoever asks gives up once the writer has the new ones.
     pub async fn set_policy(&self, policy: TtlPolicy) -> Answer {
+        let still = Expiry::stand_still(&self.shared.expiry);
+        // Behind this the view has all that was stored before.
+        self.reap(Vec::new()).await?;
         self.reap_now().await?;
         let policy = Arc::new(policy);
-        *lock(&self.policy) = Arc::clone(&policy);
-        self.enqueue(|answer| Job::policy(policy, answer)).await
+        let switch = Switch { policy, still };
+        let done = self.enqueue(|answer| Job::policy(switch, answer)).await;
+        self.scrapes.warn_again();
+        done
     }
 
     /// TTLs in force.
     pub fn policy(&self) -> Arc<TtlPolicy> {
-        Arc::clone(&lock(&self.policy))
-    }
-
-    /// How many groups would expire at once under other TTL rules. Blocks on the disk.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub fn would_expire(&self, policy: &TtlPolicy) -> Result<usize, String> {
-        let (now, horizon) = (self.expiry().now(), self.expiry().horizon());
-        let mut groups = 0;
-        let listed = self.read(|store| {
-            store.list(|listed| {
-                let head = &listed.head;
-                let deadline = |policy: &TtlPolicy| {
-                    let own = policy.effective(&listed.key, head.pushed_ttl);
-                    let start = head.clock_start.min(now);
-                    Schedule::of(start, own, listed.pinned.as_ref(), now).deadline
-                };
-                let there = !is_expired(deadline(&self.policy()), horizon);
-                groups += usize::from(there && is_expired(deadline(policy), horizon));
-                ControlFlow::Continue(())
-            })
-        });
-        match listed {
-            Ok(Ok(())) => Ok(groups),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(refused) => Err(format!("{refused:?}")),
-        }
+        self.shared.policy.get()
     }
 
     /// Notes whether the config file was taken.
     pub fn note_reload(&self, taken: bool) {
         let at = self.clock.wall().as_seconds_f64();
         self.telemetry().observe_reload(taken, at);
+    }
+
+    /// Waits for one of [`READERS`] places for [`Self::read`], which is given back when what is
+    /// returned is dropped; `None` never comes.
+    pub async fn place_to_read(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.readers).acquire_owned().await.ok()
     }
 
     /// Reads facts from the store. Blocks on the disk: not for the runtime's own threads.
@@ -196,14 +210,12 @@ impl State {
 
     /// The first deadline to come or passed, in TTL time.
     pub fn next_expiry(&self) -> Option<UnixNanos> {
-        self.view().next_deadline()
+        self.view().first_deadline()
     }
 
     /// Number of groups that have expired and are not yet removed.
     pub fn expired_groups(&self) -> usize {
-        self.view()
-            .expired(self.expiry().horizon(), usize::MAX)
-            .len()
+        self.view().count_expired(self.expiry().horizon())
     }
 
     /// How expiry stands at a snapshot.
@@ -218,13 +230,15 @@ impl State {
             Ttl::Never => 0.0,
             Ttl::After(ttl) => ttl.as_secs_f64(),
         };
-        let passed = self.view().expired(now, usize::MAX).len();
+        let passed = self.view().count_passed(now);
         ExpiryNumbers {
             default_seconds,
             groups: sources
                 .map(|(source, groups)| (source.to_string(), *groups as u64))
                 .collect(),
             next: next.unwrap_or_default(),
+            short: snapshot.short_ttl_groups() as u64,
+            scrape_interval: self.scrape_interval().unwrap_or_default().as_secs_f64(),
             overdue: passed.saturating_sub(self.expired_groups()) as u64,
         }
     }
@@ -257,9 +271,15 @@ impl State {
         }
     }
 
+    /// Whether TTLs are shown as series.
+    pub(super) fn exposes(&self) -> bool {
+        self.exposes
+    }
+
     /// All that has not expired, as of now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.shared.view.snapshot(self.shared.expiry.horizon())
+        self.view().pass(self.expiry().now());
+        self.view().snapshot(self.expiry().horizon())
     }
 
     /// By how many seconds the wall clock was moved since the start. More than
@@ -301,6 +321,20 @@ impl State {
             // Its panic, if there was one, is known: see `spawn`.
             let _ = thread.join();
         }
+    }
+
+    /// Store and view as of the same commit; `None` while the store cannot be read.
+    pub(super) async fn look(&self, form: Form) -> Option<Look> {
+        if self.health().refusal().is_some() {
+            return None;
+        }
+        let queue = lock(&self.queue).clone()?;
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Look(LookRequest { form, answer });
+        let place = timeout(QUEUE_TIME, queue.reserve()).await.ok()?;
+        place.ok()?.send(job);
+        drop(queue);
+        answered.await.ok()
     }
 
     async fn ask(&self, request: Request) -> Answer {

@@ -9,25 +9,42 @@
 mod apply;
 mod check;
 mod expiry;
+mod expiry_log;
+mod exposed;
+mod forms;
 mod handle;
 mod health;
 mod history;
+mod import;
 mod index;
 mod judge;
+mod later;
 mod load;
+mod one_by_one;
+mod policy;
 mod prepare;
 mod reaper;
 mod request;
+mod scrapers;
+mod scrapes;
 mod shared;
 mod staged;
+mod standing;
 mod start;
 mod times;
+mod twin;
 mod writer;
 
 pub use expiry::Expiry;
 pub use handle::State;
 pub use health::{Health, Status};
-pub use prepare::{Prepared, PreparedPush, Unstorable, prepare};
+pub use import::{Import, ImportError, LeftOut};
+pub use prepare::{Prepared, PreparedPush, Unstorable, prepare, prepare_hiding};
 pub use reaper::reap_expired;
-pub use request::{Answer, DeleteMany, Done, FailedPush, Method, Pause, Pin, Refused};
+pub use request::{
+    Answer, DeleteMany, Done, FailedPush, Method, NewOverride, Pause, Pin, PinMany, Refused,
+};
+pub use scrapes::Shown;
+pub use standing::Standing;
 pub use start::{Loaded, StateError, StateSettings};
+pub use times::{PUSH_FAILURE_TIME_HELP, PUSH_TIME_HELP};

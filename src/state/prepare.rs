@@ -7,13 +7,15 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::clock::UnixNanos;
+use crate::format::form::write_metrics;
 use crate::format::text_write::{self, Identity};
 use crate::limits::{LABELS_PER_SERIES, PATH_BYTES, RENDERED_BYTES};
 use crate::model::{Family, GroupKey, Kind};
-use crate::push::check::{OwnKind, check};
+use crate::push::check::{OwnKind, check, check_timestamps, collide, family_fault};
 use crate::push::refusal::Refusal;
 use crate::push::rewrite::{PUSH_TIME, rewrite};
-use crate::store::{FamilyFacts, Packed, Pusher, encode_metrics};
+use crate::store::{FamilyFacts, Packed, Pusher, decode_metrics, encode_metrics};
 use crate::ttl::Ttl;
 use crate::view::RenderedFamily;
 
@@ -28,6 +30,10 @@ pub struct PreparedPush {
     pub(super) families: Vec<PreparedFamily>,
     /// All families as the store keeps them.
     pub(super) packed: Packed,
+    /// Whether what may not be shown is hidden, and the push not refused for it.
+    pub(super) hides: bool,
+    /// Whether a family may not be shown whatever others hold.
+    pub(super) is_faulty: bool,
     pub(super) pushed_ttl: Option<Ttl>,
     pub(super) pusher: Pusher,
     /// Bytes of text and packed families.
@@ -44,6 +50,8 @@ pub(super) struct PreparedFamily {
     pub(super) series: u32,
     /// Distinct sets of label names that its series have beside the grouping key.
     pub(super) signatures: Vec<Vec<Box<str>>>,
+    /// What is wrong with it by itself; only where that is no reason to refuse the push.
+    pub(super) fault: Option<String>,
 }
 
 /// What the writer is asked to do about a parsed push.
@@ -117,35 +125,67 @@ pub fn prepare(
             pusher,
             pushed_ttl,
             refusal,
+            hides: false,
         })));
     }
-    let identity = Identity::new(&key);
-    let sizes = families
-        .iter()
-        .map(|family| text_write::size_bound(family, &identity));
-    if sizes.fold(0, usize::saturating_add) > RENDERED_BYTES {
-        return Err(Unstorable::TooLarge);
-    }
-    let (facts, prepared): (Vec<_>, Vec<_>) = families
-        .iter()
-        .map(|family| prepare_family(family, &identity))
-        .unzip();
-    let packed = Packed::pack(&facts);
-    let text = prepared.iter().map(|family| family.rendered.text.len());
+    let push = PreparedPush::of(key, method, &families, |_| None)?;
     Ok(Prepared::Push(Box::new(PreparedPush {
-        key,
-        identity,
-        method,
-        bytes: packed.len() + text.sum::<usize>(),
-        packed,
-        families: prepared,
         pushed_ttl,
         pusher,
-        share: None,
+        ..push
     })))
 }
 
-fn prepare_family(family: &Family<'_>, identity: &Identity) -> (FamilyFacts, PreparedFamily) {
+/// The same for a gateway that hides what fails its check: the push is refused only for its
+/// size, and fails only for its timestamps.
+///
+/// # Errors
+/// If the push is too large.
+pub fn prepare_hiding(
+    key: GroupKey,
+    method: Method,
+    mut families: Vec<Family<'_>>,
+    pushed_ttl: Option<Ttl>,
+    pusher: Pusher,
+    own: OwnKind,
+) -> Result<Prepared, Unstorable> {
+    if key.as_bytes().len() > PATH_BYTES {
+        return Err(Unstorable::KeyTooLarge);
+    }
+    check_labels(&key, &families)?;
+    rewrite(&mut families, &key);
+    if let Err(refusal) = check_timestamps(&families) {
+        return Ok(Prepared::Failed(Box::new(FailedPush {
+            key,
+            pusher,
+            pushed_ttl,
+            refusal,
+            hides: true,
+        })));
+    }
+    let faults: Vec<Option<String>> = families
+        .iter()
+        .map(|family| family_fault(family, &key, own))
+        .collect();
+    let is_faulty = faults.iter().any(Option::is_some) || collide(&families);
+    let mut push = PreparedPush::of(key, method, &families, |_| None)?;
+    for (family, fault) in push.families.iter_mut().zip(faults) {
+        family.fault = fault;
+    }
+    Ok(Prepared::Push(Box::new(PreparedPush {
+        hides: true,
+        is_faulty,
+        pushed_ttl,
+        pusher,
+        ..push
+    })))
+}
+
+/// Renders one family and encodes its series.
+pub(super) fn prepare_family(
+    family: &Family<'_>,
+    identity: &Identity,
+) -> (FamilyFacts, PreparedFamily) {
     let rendered = render(&family.name, family, identity);
     let series = count_lines(&rendered.text);
     let facts = FamilyFacts {
@@ -162,13 +202,14 @@ fn prepare_family(family: &Family<'_>, identity: &Identity) -> (FamilyFacts, Pre
             rendered,
             series,
             signatures: signatures(family),
+            fault: None,
         },
     )
 }
 
 /// Counts the labels of the grouping key and of every series together, those that
 /// the key will override twice.
-fn check_labels(key: &GroupKey, families: &[Family<'_>]) -> Result<(), Unstorable> {
+pub(super) fn check_labels(key: &GroupKey, families: &[Family<'_>]) -> Result<(), Unstorable> {
     let left = LABELS_PER_SERIES.checked_sub(key.labels().len());
     let left = left.ok_or_else(|| Unstorable::TooManyLabels(PUSH_TIME.to_owned()))?;
     let mut series = families
@@ -180,16 +221,17 @@ fn check_labels(key: &GroupKey, families: &[Family<'_>]) -> Result<(), Unstorabl
     }
 }
 
-/// A family of one group as lines of text.
+/// A family of one group, in the form of `identity`.
 pub(super) fn render(name: &str, family: &Family<'_>, identity: &Identity) -> RenderedFamily {
     let mut text = Vec::with_capacity(family.metrics.len() * 96);
-    text_write::write_metrics(&mut text, family, identity);
+    let legacy = write_metrics(&mut text, family, identity);
     text.shrink_to_fit();
     RenderedFamily {
         name: name.into(),
         kind: family.kind,
         help: family.help.as_deref().map(Arc::from),
         text: text.into(),
+        legacy,
     }
 }
 
@@ -216,6 +258,106 @@ fn signatures(family: &Family<'_>) -> Vec<Vec<Box<str>>> {
 }
 
 impl PreparedPush {
+    /// A push of families that were rewritten and checked. `pushed` says of families when they
+    /// were pushed, if that is not now.
+    ///
+    /// # Errors
+    /// If its exposition could be too large.
+    pub(super) fn of(
+        key: GroupKey,
+        method: Method,
+        families: &[Family<'_>],
+        pushed: impl Fn(&str) -> Option<UnixNanos>,
+    ) -> Result<Self, Unstorable> {
+        let identity = Identity::new(&key);
+        let sizes = families
+            .iter()
+            .map(|family| text_write::size_bound(family, &identity));
+        if sizes.fold(0, usize::saturating_add) > RENDERED_BYTES {
+            return Err(Unstorable::TooLarge);
+        }
+        let mut facts = Vec::with_capacity(families.len());
+        let mut prepared = Vec::with_capacity(families.len());
+        for family in families {
+            let (of_family, rendered) = prepare_family(family, &identity);
+            facts.push(FamilyFacts {
+                pushed: pushed(&family.name),
+                ..of_family
+            });
+            prepared.push(rendered);
+        }
+        let packed = Packed::pack(&facts);
+        let text = prepared.iter().map(|family| family.rendered.text.len());
+        Ok(Self {
+            key,
+            identity,
+            method,
+            bytes: packed.len() + text.sum::<usize>(),
+            packed,
+            families: prepared,
+            hides: false,
+            is_faulty: false,
+            pushed_ttl: None,
+            pusher: Pusher::default(),
+            share: None,
+        })
+    }
+
+    /// Takes its families out, as one push each that leaves the others of their group alone.
+    ///
+    /// # Errors
+    /// Says what is wrong with what was packed.
+    pub(super) fn take_singles(&mut self) -> Result<Vec<Self>, &'static str> {
+        let families = std::mem::take(&mut self.families);
+        let facts = self.packed.unpack()?;
+        let single = |(family, facts)| Self {
+            key: self.key.clone(),
+            identity: self.identity.clone(),
+            method: Method::Merge,
+            families: vec![family],
+            packed: Packed::pack(&[facts]),
+            hides: true,
+            is_faulty: false,
+            pushed_ttl: None,
+            pusher: Pusher::default(),
+            bytes: 0,
+            share: None,
+        };
+        Ok(families.into_iter().zip(facts).map(single).collect())
+    }
+
+    /// A stored family as such a push.
+    ///
+    /// # Errors
+    /// Says what is wrong with what was stored.
+    pub(super) fn single(
+        key: &GroupKey,
+        identity: &Identity,
+        facts: FamilyFacts,
+    ) -> Result<Self, &'static str> {
+        let metrics = decode_metrics(&facts.metrics)?;
+        let family = Family {
+            name: facts.name.as_str().into(),
+            kind: facts.kind,
+            help: facts.help.as_deref().map(Into::into),
+            metrics,
+        };
+        let (_, family) = prepare_family(&family, identity);
+        Ok(Self {
+            key: key.clone(),
+            identity: identity.clone(),
+            method: Method::Merge,
+            families: vec![family],
+            packed: Packed::pack(&[facts]),
+            hides: true,
+            is_faulty: false,
+            pushed_ttl: None,
+            pusher: Pusher::default(),
+            bytes: 0,
+            share: None,
+        })
+    }
+
     /// See [`Prepared::bytes`].
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -39,6 +39,6 @@ async fn reap_due(state: &State) {
         }
     }
     if removed > 0 {
-        tracing::info!(groups = removed, "removed expired groups");
+        tracing::debug!(groups = removed, "removed expired groups");
     }
 }

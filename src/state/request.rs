@@ -1,18 +1,20 @@
 //! What is asked of the writer, and what it answers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::clock::UnixNanos;
+use crate::format::form::Form;
 use crate::model::GroupKey;
 use crate::push::refusal::Refusal;
 use crate::store::Pusher;
-use crate::ttl::{Suspension, Ttl, TtlPolicy};
-use crate::view::GroupId;
+use crate::ttl::{Suspension, Ttl};
+use crate::view::{Changed, GroupId};
 
+use super::policy::Switch;
 use super::prepare::PreparedPush;
+use super::shared::Reading;
 
 /// How a push treats what its group holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub(super) enum Request {
     Reap(Vec<GroupId>),
     /// Set or take away an override.
     Pin(Pin),
+    /// Set or take away the overrides of many groups.
+    PinMany(PinMany),
     /// Start a TTL clock anew.
     Touch {
         /// Of which group.
@@ -70,9 +74,28 @@ pub struct DeleteMany {
 pub struct Pin {
     /// Of which group.
     pub key: GroupKey,
-    /// The TTL, how long the override lasts (`None`: as long as its group), and why;
-    /// `None` takes it away.
-    pub of: Option<(Ttl, Option<Duration>, String)>,
+    /// What holds from now on; `None` takes it away.
+    pub of: Option<NewOverride>,
+}
+
+/// An override to set for many groups, or overrides to take away.
+#[derive(Debug)]
+pub struct PinMany {
+    /// Of which groups.
+    pub keys: Vec<GroupKey>,
+    /// What holds from now on for each; `None` takes theirs away.
+    pub of: Option<NewOverride>,
+}
+
+/// An override as an operator gives it.
+#[derive(Debug, Clone)]
+pub struct NewOverride {
+    /// The TTL that holds.
+    pub ttl: Ttl,
+    /// How long it holds; `None`: as long as its group is there.
+    pub lasts: Option<Duration>,
+    /// Why.
+    pub reason: String,
     /// The peer's address.
     pub by: String,
 }
@@ -100,6 +123,8 @@ pub struct FailedPush {
     pub(super) pusher: Pusher,
     pub(super) pushed_ttl: Option<Ttl>,
     pub(super) refusal: Refusal,
+    /// See [`PreparedPush`]'s.
+    pub(super) hides: bool,
 }
 
 impl FailedPush {
@@ -115,7 +140,24 @@ pub(super) enum Job {
     /// A request, to be judged with others in a batch.
     Judge(Request, Waiting),
     /// New TTL rules, for all groups there are.
-    Policy(Arc<TtlPolicy>, Waiting),
+    Policy(Switch, Waiting),
+    /// A look at store and view of one moment.
+    Look(LookRequest),
+}
+
+/// Asks for a look, in this form. It goes unanswered while the store cannot be read.
+#[derive(Debug)]
+pub(super) struct LookRequest {
+    pub(super) form: Form,
+    pub(super) answer: oneshot::Sender<Look>,
+}
+
+/// What has changed for some form, and the store in which it has: both as of the
+/// same commit.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) reading: Box<Reading>,
+    pub(super) changed: Changed,
 }
 
 /// Who waits for an answer.
@@ -152,9 +194,9 @@ impl Job {
     }
 
     /// New TTL rules.
-    pub(super) fn policy(policy: Arc<TtlPolicy>, answer: oneshot::Sender<Answer>) -> Self {
+    pub(super) fn policy(switch: Switch, answer: oneshot::Sender<Answer>) -> Self {
         Self::Policy(
-            policy,
+            switch,
             Waiting {
                 answer,
                 _shares: Vec::new(),
@@ -207,6 +249,11 @@ pub enum Done {
         /// When it expires now, wall clock; `None`: never.
         expires: Option<UnixNanos>,
     },
+    /// Overrides were set, or taken away.
+    Pinned {
+        /// Of how many groups.
+        groups: usize,
+    },
     /// Expiry was suspended, or goes on.
     Suspended {
         /// The pause in force.
@@ -222,23 +269,31 @@ pub enum Done {
 }
 
 /// Why a request was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The push is inconsistent: 400.
+    #[error("{0}")]
     Inconsistent(Refusal),
     /// One of many pushes is inconsistent, by its place among them: 400.
+    #[error("group {at}: {refusal}")]
     InBatch {
         /// The first is 0.
         at: usize,
+        /// Its group.
+        key: GroupKey,
         /// What is wrong with it.
         refusal: Refusal,
     },
     /// There is no such group: 404.
+    #[error("no group {0}")]
     NoSuchGroup(GroupKey),
     /// The store takes nothing now: 503.
+    #[error("{0}")]
     Unavailable(String),
     /// The disk is full: 507.
+    #[error("the disk is full: {0}")]
     DiskFull(String),
     /// The queue is full: 503.
+    #[error("too many pushes are waiting")]
     Busy,
 }

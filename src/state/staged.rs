@@ -4,20 +4,29 @@
 //! without it two pushes of one batch could each be right and both be wrong.
 
 use crate::model::GroupKey;
-use crate::store::{Batch, Ended, Head, ReadError, RowWrite, Store, Stored};
+use crate::store::{Batch, Ended, Head, HiddenFamily, ReadError, RowWrite, Store, Stored};
 use crate::ttl::{Override, Suspension};
 
 /// Rows to be written, over the rows that are stored.
 #[derive(Debug)]
 pub(super) struct Staged<'a> {
-    store: &'a Store,
+    /// `None`: nothing is stored yet.
+    store: Option<&'a Store>,
     batch: Batch,
 }
 
 impl<'a> Staged<'a> {
     pub(super) fn over(store: &'a Store) -> Self {
         Self {
-            store,
+            store: Some(store),
+            batch: Batch::default(),
+        }
+    }
+
+    /// Over a store that is still to be made.
+    pub(super) fn over_nothing() -> Self {
+        Self {
+            store: None,
             batch: Batch::default(),
         }
     }
@@ -32,7 +41,9 @@ impl<'a> Staged<'a> {
                 families: families.clone(),
             })),
             Some(RowWrite::Remove | RowWrite::New(_)) => Ok(None),
-            Some(RowWrite::Mark(_)) | None => self.store.families(key),
+            Some(RowWrite::Mark(_)) | None => {
+                self.store.map_or(Ok(None), |store| store.families(key))
+            }
         }
     }
 
@@ -42,7 +53,16 @@ impl<'a> Staged<'a> {
     }
 
     /// Stages what was staged before, if anything was.
-    pub(super) fn put_back(&mut self, key: GroupKey, row: Option<RowWrite>) {
+    pub(super) fn put_back(
+        &mut self,
+        key: GroupKey,
+        row: Option<RowWrite>,
+        hidden: Option<Vec<HiddenFamily>>,
+    ) {
+        match hidden {
+            Some(hidden) => drop(self.batch.hidden.insert(key.clone(), hidden)),
+            None => drop(self.batch.hidden.remove(&key)),
+        }
         match row {
             Some(row) => self.batch.rows.insert(key, row),
             None => self.batch.rows.remove(&key),
@@ -71,6 +91,16 @@ impl<'a> Staged<'a> {
                 self.batch.rows.insert(key, RowWrite::Mark(head));
             }
         }
+    }
+
+    /// Families of a group are not shown from now on; none: all are.
+    pub(super) fn hide(&mut self, key: GroupKey, families: Vec<HiddenFamily>) {
+        self.batch.hidden.insert(key, families);
+    }
+
+    /// What is staged of a group's hidden families.
+    pub(super) fn hidden(&self, key: &GroupKey) -> Option<&Vec<HiddenFamily>> {
+        self.batch.hidden.get(key)
     }
 
     /// An override is set, or taken away.

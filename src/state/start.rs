@@ -2,6 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,19 +12,24 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::clock::{Clock, UnixNanos};
+use crate::format::name::NameRule;
 use crate::limits::QUEUE;
-use crate::store::{OpenError, Opened, Place, ReadError, Store};
+use crate::store::{CommitError, Contents, OpenError, Opened, Place, ReadError, Store};
 use crate::telemetry::Telemetry;
-use crate::ttl::{Rule, Suspension, Suspensions, TtlPolicy, TtlSource};
+use crate::ttl::{Horizon, Rule, Suspension, Suspensions, TtlPolicy, TtlSource};
 use crate::view::View;
 
 use super::State;
 use super::apply;
 use super::expiry::Expiry;
+use super::expiry_log::ExpiryLog;
 use super::handle::Shared;
 use super::health::{Health, Status};
 use super::history::History;
-use super::load::{Derived, derive};
+use super::import::{Import, ImportError};
+use super::index::Index;
+use super::load::{Derived, derive, reset_clocks};
+use super::policy::InForce;
 use super::shared::SharedStore;
 use super::writer::{Parts, Writer};
 
@@ -38,6 +44,13 @@ pub struct StateSettings {
     pub keep_history: Duration,
     /// For how long after the start nothing expires.
     pub startup_grace: Duration,
+    /// Whether TTLs are shown as series: `--ttl.expose`.
+    pub expose: bool,
+    /// The Pushgateway's persistence file, whose groups a store that never held anything
+    /// takes over.
+    pub import: Option<PathBuf>,
+    /// Names that the labels of those groups may have.
+    pub names: NameRule,
     /// The time.
     pub clock: Clock,
 }
@@ -55,6 +68,12 @@ pub enum StateError {
     /// Loading ended by a panic.
     #[error("loading the store failed: {0}")]
     Panicked(String),
+    /// The Pushgateway's persistence file cannot be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// What was imported could not be stored.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
     /// The system gives no more threads.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -84,38 +103,40 @@ impl State {
             policy,
             keep_history,
             startup_grace,
+            expose,
+            import,
+            names,
             clock,
         } = settings;
         let policy = Arc::new(policy);
-        let Opened { store, contents } = Store::open(&place)?;
+        let mut opened = open(&place, import.as_deref(), names, &clock)?;
+        set_clocks(&mut opened, clock.ttl_now());
+        let Opened { store, contents } = opened;
         telemetry.set_store_bytes(store.size_bytes());
-        let of_rule = |rule: &Rule| TtlSource::Rule(Arc::clone(&rule.name));
-        let of_rules = policy.rules.iter().map(of_rule);
-        for source in of_rules.chain([TtlSource::Push, TtlSource::Default]) {
-            // Shown from the start, so that the first expiry is an increase.
-            telemetry.count_expired_groups(&source.to_string(), 0);
-        }
-        let suspensions = Suspensions {
-            grace: grace(&clock, startup_grace),
-            pause: contents
-                .pause
-                .clone()
-                .map(|pause| pause.found_at(clock.ttl_now())),
-        };
+        telemetry.observe_reload(true, clock.wall().as_seconds_f64());
+        show_sources(&telemetry, &policy);
+        let suspensions = suspensions(&clock, startup_grace, &contents);
         let history = History::new(contents.ended.clone(), keep_history);
-        let Derived { index, content } = derive(contents, &policy, clock.ttl_now())?;
+        let mut derived = derive(contents, &policy, clock.ttl_now(), &Index::default())?;
+        let departed = expose
+            .then(|| derived.expose(&store, &policy, &clock, keep_history))
+            .transpose()?;
+        let Derived { index, content } = derived;
+        telemetry.set_hidden(index.hidden());
         let (queue, jobs) = mpsc::channel(QUEUE);
         let shared = Shared {
             view: Arc::new(View::default()),
             store: Arc::new(SharedStore::new(store)),
             expiry: Arc::new(Expiry::new(clock.clone(), suspensions)),
             health: Arc::new(Health::default()),
+            policy: Arc::new(InForce::new(Arc::clone(&policy))),
             telemetry,
         };
         shared.view.replace(content);
         let parts = Parts {
             clock: clock.clone(),
             expiry: Arc::clone(&shared.expiry),
+            expiry_log: Arc::new(ExpiryLog::new(clock.clone(), Handle::current())),
             health: Arc::clone(&shared.health),
             telemetry: Arc::clone(&shared.telemetry),
             runtime: Handle::current(),
@@ -127,25 +148,105 @@ impl State {
             store: Arc::clone(&shared.store),
             index,
             history,
-            policy: Arc::clone(&policy),
+            departed,
+            policy,
             queue: jobs,
             publish,
             parts,
         };
-        let applied = (Arc::clone(&shared.view), Arc::clone(&shared.expiry));
+        let (view, expiry) = (Arc::clone(&shared.view), Arc::clone(&shared.expiry));
+        let in_force = Arc::clone(&shared.policy);
         let threads = vec![
             spawn("writer", &shared.health, move || writer.run())?,
             spawn("apply", &shared.health, move || {
-                apply::run(&publications, &applied.0, &applied.1);
+                apply::run(&publications, &view, &expiry, &in_force);
             })?,
         ];
-        let state = Self::new(queue, policy, clock, keep_history, shared, threads);
+        let state = Self::new(queue, clock, (keep_history, expose), shared, threads);
         let now = state.snapshot();
         let loaded = Loaded {
             groups: now.groups(),
             series: now.series(),
         };
         Ok((Arc::new(state), loaded))
+    }
+}
+
+/// When a file was written last.
+fn written(file: &Path) -> Option<std::time::SystemTime> {
+    file.metadata().ok()?.modified().ok()
+}
+
+/// Opens the store; one that never held anything takes over the Pushgateway's groups.
+///
+/// They are read before the store is made, so that a file that cannot be read leaves no
+/// store behind, and are stored in one transaction: a start that is cut short before it
+/// leaves a store that never held anything, and so imports again.
+fn open(
+    place: &Place,
+    import: Option<&Path>,
+    names: NameRule,
+    clock: &Clock,
+) -> Result<Opened, StateError> {
+    let Some(file) = import else {
+        return Ok(Store::open(place)?);
+    };
+    let read = |file| Import::read(file, names, clock);
+    let is_new = place.is_new().unwrap_or(false);
+    let mut import = if is_new { Some(read(file)?) } else { None };
+    let is_newer = written(file) > written(&place.path());
+    let opened = Store::open(place)?;
+    if opened.store.revision() > 0 {
+        if is_newer {
+            tracing::warn!(
+                file = %file.display(),
+                store = %place.path().display(),
+                "the persistence file was written after the store, perhaps by a Pushgateway that \
+                 ran meanwhile; what it holds is not taken over, since only a new store does that"
+            );
+        }
+        return Ok(opened);
+    }
+    let import = import.take().map_or_else(|| read(file), Ok)?;
+    let Some(import) = import else {
+        return Ok(opened); // Nothing to import.
+    };
+    opened.store.commit(&import.batch)?;
+    import.log(file);
+    drop(import);
+    let store = opened.store;
+    let contents = store.contents()?;
+    Ok(Opened { store, contents })
+}
+
+/// Sets TTL clocks by the wall clock found, and stores that. Where it cannot be stored the next
+/// start sets them again, by its own clock.
+fn set_clocks(opened: &mut Opened, now: UnixNanos) {
+    let reset = reset_clocks(&mut opened.contents, now);
+    if reset.is_empty() {
+        return;
+    }
+    let groups = reset.rows.len();
+    tracing::warn!(groups, "the wall clock was set while the gateway was down");
+    if let Err(error) = opened.store.commit(&reset) {
+        tracing::warn!(%error, "what age groups have by it is not stored");
+    }
+}
+
+/// Shows from where TTLs can come from the start, so that the first expiry is an increase.
+fn show_sources(telemetry: &Telemetry, policy: &TtlPolicy) {
+    let of_rule = |rule: &Rule| TtlSource::Rule(Arc::clone(&rule.name));
+    let of_rules = policy.rules.iter().map(of_rule);
+    for source in of_rules.chain([TtlSource::Push, TtlSource::Default]) {
+        telemetry.count_expired_groups(&source.to_string(), 0);
+    }
+}
+
+fn suspensions(clock: &Clock, grace_lasts: Duration, contents: &Contents) -> Suspensions {
+    Suspensions {
+        grace: grace(clock, grace_lasts),
+        pause: contents.pause.clone(),
+        reload: None,
     }
 }
 
@@ -156,7 +257,7 @@ fn grace(clock: &Clock, lasts: Duration) -> Option<Suspension> {
     let by = "--ttl.startup-grace".to_owned();
     let reason = "the gateway was started".to_owned();
     (!lasts.is_zero()).then_some(Suspension {
-        at: UnixNanos(0),
+        at: Horizon::SUSPENDED,
         until,
         reason,
         by,

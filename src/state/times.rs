@@ -2,11 +2,20 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::format::text_write::{self, Identity};
+use crate::format::form::write_sample;
+use crate::format::text_write::Identity;
 use crate::model::Kind;
 use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME};
 use crate::store::Head;
 use crate::view::RenderedFamily;
+
+/// Help of `push_time_seconds`.
+pub const PUSH_TIME_HELP: &str =
+    "Last Unix time when changing this group in the Pushgateway succeeded.";
+
+/// Help of `push_failure_time_seconds`.
+pub const PUSH_FAILURE_TIME_HELP: &str =
+    "Last Unix time when changing this group in the Pushgateway failed.";
 
 /// A name and its help, shared by all groups.
 struct TimeFamily {
@@ -16,12 +25,12 @@ struct TimeFamily {
 
 static PUSHED: LazyLock<TimeFamily> = LazyLock::new(|| TimeFamily {
     name: PUSH_TIME.into(),
-    help: "Last Unix time when changing this group in the Pushgateway succeeded.".into(),
+    help: PUSH_TIME_HELP.into(),
 });
 
 static FAILED: LazyLock<TimeFamily> = LazyLock::new(|| TimeFamily {
     name: PUSH_FAILURE_TIME.into(),
-    help: "Last Unix time when changing this group in the Pushgateway failed.".into(),
+    help: PUSH_FAILURE_TIME_HELP.into(),
 });
 
 /// `push_time_seconds` and `push_failure_time_seconds` of a group; 0 where there was none.
@@ -37,6 +46,11 @@ pub(super) fn rendered(head: &Head, identity: &Identity) -> [RenderedFamily; 2] 
     ]
 }
 
+/// The name that stands for both families where they are hidden.
+pub(super) fn name() -> Arc<str> {
+    Arc::clone(&PUSHED.name)
+}
+
 /// The names of both families.
 pub(super) fn names() -> [Arc<str>; 2] {
     [Arc::clone(&PUSHED.name), Arc::clone(&FAILED.name)]
@@ -44,11 +58,12 @@ pub(super) fn names() -> [Arc<str>; 2] {
 
 fn sample(family: &TimeFamily, identity: &Identity, seconds: f64) -> RenderedFamily {
     let mut text = Vec::with_capacity(128);
-    text_write::write_sample(&mut text, &family.name, identity, seconds);
+    let legacy = write_sample(&mut text, &family.name, identity, seconds);
     RenderedFamily {
         name: Arc::clone(&family.name),
         kind: Kind::Gauge,
         help: Some(Arc::clone(&family.help)),
         text: text.into(),
+        legacy,
     }
 }

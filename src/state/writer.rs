@@ -16,12 +16,15 @@ use crate::view::Content;
 
 use super::apply::Publication;
 use super::expiry::Expiry;
+use super::expiry_log::ExpiryLog;
+use super::exposed::Departed;
 use super::health::{Health, Status};
 use super::history::History;
 use super::index::Index;
-use super::judge::{Bench, Judge, Judged};
+use super::judge::{Bench, Judge, Judged, PauseChange};
 use super::load::derive;
-use super::request::{Answer, Done, Job, Refused, Request, Waiting};
+use super::policy::Switch;
+use super::request::{Answer, Done, Job, LookRequest, Refused, Request, Waiting};
 use super::shared::SharedStore;
 
 /// Everything the writer thread owns.
@@ -29,6 +32,8 @@ pub(super) struct Writer {
     pub(super) store: Arc<SharedStore>,
     pub(super) index: Index,
     pub(super) history: History,
+    /// With `--ttl.expose`.
+    pub(super) departed: Option<Departed>,
     pub(super) policy: Arc<TtlPolicy>,
     pub(super) queue: Receiver<Job>,
     pub(super) publish: SyncSender<Publication>,
@@ -39,6 +44,7 @@ pub(super) struct Writer {
 pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) expiry: Arc<Expiry>,
+    pub(super) expiry_log: Arc<ExpiryLog>,
     pub(super) health: Arc<Health>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) runtime: Handle,
@@ -50,6 +56,7 @@ pub(super) struct Parts {
 struct Retime {
     /// The next group's number.
     next: usize,
+    switch: Switch,
     answer: Waiting,
 }
 
@@ -68,49 +75,86 @@ impl Writer {
         let mut jobs = Vec::with_capacity(BATCH);
         let mut retime: Option<Retime> = None;
         loop {
+            if self.index.has_freed() {
+                // At the start, and after a failure: what stands in the way of hidden families?
+                self.batch(Vec::new());
+                if self.parts.health.is_broken() {
+                    return;
+                }
+            }
             // Requests go on between two slices of a retiming.
             if !self.wait_for(&mut jobs, retime.is_none()) && retime.is_none() {
                 break;
             }
-            let requests = self.take_policy(&mut jobs, &mut retime);
+            let (requests, looks) = self.sort(&mut jobs, &mut retime);
             if !requests.is_empty() {
                 self.batch(requests);
             }
+            self.look(looks);
             if self.parts.health.is_broken() {
                 return; // Whoever waits in the queue is answered by its end.
             }
             retime = retime.and_then(|retime| self.retime(retime));
         }
+        self.parts.expiry_log.tell_left_out();
         if let Some(Err(error)) = self.store.take().map(Store::close) {
             tracing::warn!(%error, "the store did not close cleanly; the next start repairs it");
         }
     }
 
-    /// Sorts new TTL rules out from what is to be judged. Later ones replace earlier ones.
-    fn take_policy(
+    /// Sorts new TTL rules and looks out from what is to be judged. Later rules replace
+    /// earlier ones.
+    fn sort(
         &mut self,
         jobs: &mut Vec<Job>,
         retime: &mut Option<Retime>,
-    ) -> Vec<(Request, Waiting)> {
+    ) -> (Vec<(Request, Waiting)>, Vec<LookRequest>) {
         let mut requests = Vec::with_capacity(jobs.len());
+        let mut looks = Vec::new();
         for job in jobs.drain(..) {
             match job {
                 Job::Judge(request, answer) => requests.push((request, answer)),
-                Job::Policy(policy, answer) => {
-                    self.policy = policy;
-                    if let Some(before) = retime.replace(Retime { next: 0, answer }) {
+                Job::Look(request) => looks.push(request),
+                Job::Policy(switch, answer) => {
+                    self.policy = Arc::clone(&switch.policy);
+                    let next = 0;
+                    let new = Retime {
+                        next,
+                        switch,
+                        answer,
+                    };
+                    if let Some(before) = retime.replace(new) {
                         // Its rules never held alone; those that hold now are newer.
                         before.answer.answer(Ok(Done::Retimed));
                     }
                 }
             }
         }
-        requests
+        (requests, looks)
+    }
+
+    /// Opens the store as it is now for those who look, and lets them have it when the
+    /// view shows the same. If it cannot be read they get no answer.
+    fn look(&self, looks: Vec<LookRequest>) {
+        for request in looks {
+            match self.store.moment() {
+                Some(Ok(reading)) => {
+                    let reading = Box::new(reading);
+                    self.publish(Publication::Look { reading, request });
+                }
+                Some(Err(error)) => tracing::warn!(%error, "the store cannot be read"),
+                None => {}
+            }
+        }
     }
 
     /// Applies the TTL rules to one slice of groups; what is left to do.
     fn retime(&mut self, retime: Retime) -> Option<Retime> {
-        let Retime { next, answer } = retime;
+        let Retime {
+            next,
+            switch,
+            answer,
+        } = retime;
         let (groups, next) = self.index.slice(next, RETIME_SLICE);
         let done = self.store.with(|store| {
             let mut judge = Judge::new(Bench {
@@ -119,6 +163,7 @@ impl Writer {
                 store,
                 policy: &self.policy,
                 expiry: &self.parts.expiry,
+                departed: self.departed.as_mut(),
                 wall: self.parts.clock.wall(),
             });
             judge.retime(&groups);
@@ -126,15 +171,23 @@ impl Writer {
         });
         let changes = done.map(|judged| judged.changes).unwrap_or_default();
         let Some(next) = next else {
-            let answers = vec![(answer, Ok(Done::Retimed))];
-            self.publish(Publication::Batch { changes, answers });
+            self.publish(Publication::Retimed {
+                changes,
+                switch,
+                answer,
+            });
             return None;
         };
         self.publish(Publication::Batch {
             changes,
+            pause: None,
             answers: Vec::new(),
         });
-        Some(Retime { next, answer })
+        Some(Retime {
+            next,
+            switch,
+            answer,
+        })
     }
 
     /// Takes what is there, up to the limits of a batch; false if it is nothing. With
@@ -160,9 +213,14 @@ impl Writer {
         match self.judge_and_commit(requests) {
             Ok((judged, answers)) => {
                 self.parts.count(&judged);
+                self.parts.telemetry.set_hidden(self.index.hidden());
+                if judged.pause == Some(PauseChange::Ended) {
+                    self.parts.expiry.resume();
+                }
                 let answers = waiting.into_iter().zip(answers).collect();
                 self.publish(Publication::Batch {
                     changes: judged.changes,
+                    pause: judged.pause,
                     answers,
                 });
             }
@@ -189,17 +247,21 @@ impl Writer {
                 store,
                 policy: &self.policy,
                 expiry: &parts.expiry,
+                departed: self.departed.as_mut(),
                 wall: parts.clock.wall(),
             });
             let answers: Result<Vec<Answer>, ReadError> = requests
                 .into_iter()
                 .map(|request| judge.judge(request))
                 .collect();
+            let looked = judge.look_again();
+            let answers = answers.and_then(|answers| looked.map(|()| answers));
             let answers = answers.map_err(|error| Failed::read(&error))?;
             let (batch, judged) = judge.finish();
             parts
                 .commit(store, &batch)
                 .map_err(|error| Failed::commit(&error))?;
+            self.index.note_stored();
             Ok((judged, answers))
         });
         judged.unwrap_or_else(|| Err(Failed::read(&"the store is not open")))
@@ -248,10 +310,18 @@ impl Writer {
             return Ok(false);
         }
         self.history = History::new(contents.ended.clone(), self.parts.keep_history);
-        self.parts.expiry.replace_pause(contents.pause.clone());
-        let derived = derive(contents, &self.policy, self.parts.clock.ttl_now())?;
+        let pause = contents.pause.clone();
+        let now = self.parts.clock.ttl_now();
+        let mut derived = derive(contents, &self.policy, now, &self.index)?;
+        if self.departed.is_some() {
+            let (clock, keep) = (&self.parts.clock, self.parts.keep_history);
+            self.departed = Some(derived.expose(&store, &self.policy, clock, keep)?);
+        }
         self.index = derived.index;
+        self.parts.telemetry.set_hidden(self.index.hidden());
         self.show(Box::new(derived.content));
+        // Only now: what it lets expire, or not, is what the store holds.
+        self.parts.expiry.replace_pause(pause);
         self.store.put(store);
         Ok(true)
     }
@@ -271,8 +341,9 @@ impl Writer {
             match self.parts.runtime.block_on(next) {
                 Some(Some(job)) => {
                     let refused = Refused::Unavailable(reason.to_owned());
-                    let (Job::Judge(_, waiting) | Job::Policy(_, waiting)) = job;
-                    answer(vec![(waiting, Err(refused))]);
+                    if let Job::Judge(_, waiting) | Job::Policy(_, waiting) = job {
+                        answer(vec![(waiting, Err(refused))]);
+                    }
                 }
                 Some(None) => return false,
                 None => return true,
@@ -319,9 +390,11 @@ impl Parts {
     }
 
     fn count(&self, judged: &Judged) {
-        for source in &judged.expired {
-            self.telemetry.count_expired_groups(&source.to_string(), 1);
+        for expired in &judged.expired {
+            let source = expired.source.to_string();
+            self.telemetry.count_expired_groups(&source, 1);
         }
+        self.expiry_log.note(&judged.expired);
     }
 }
 

@@ -89,12 +89,27 @@ catalogue! {
         "Unix time at which the config file was taken last, 0 if never since the start.";
     RELOAD_TAKEN = Gauge "tidegate_config_last_reload_successful":
         "Whether the last reload of the config file was taken.";
+    EXPIRED_LAST_PUSH = Gauge "tidegate_expired_group_last_push_timestamp_seconds":
+        "Unix time of the last push of a group that has expired and not come back.";
+    GROUP_EXPIRY = Gauge "tidegate_group_expiry_timestamp_seconds":
+        "Unix time at which the group expires.";
+    GROUP_TTL = Gauge "tidegate_group_ttl_seconds":
+        "TTL of the group, +Inf if it never expires.";
     GROUPS = Gauge "tidegate_groups":
         "Groups stored.";
     GROUPS_EXPIRED = Counter "tidegate_groups_expired_total":
         "Groups removed because their TTL had run out, by where the TTL came from.";
+    HIDDEN = Gauge "tidegate_hidden_families":
+        "Families stored and not shown because they clash with others, or with themselves.";
+    NAME_CLASHES = Gauge "tidegate_name_clashes":
+        "Families, and groups' parts of families, left out of the last scrape because their \
+         escaped names are the same as others.";
+    PASSWORD_CHECKS = Counter "tidegate_password_checks_total":
+        "Passwords whose hash had to be computed because they were not remembered.";
     SCRAPE = Summary "tidegate_scrape_duration_seconds":
         "Time to answer a scrape, until its last byte was handed over.";
+    SCRAPE_INTERVAL = Gauge "tidegate_scrape_interval_seconds":
+        "Time between scrapes of the most frequent regular scraper, 0 if not known yet.";
     SERIES = Gauge "tidegate_series":
         "Pushed series stored.";
     COMMIT = Summary "tidegate_store_commit_duration_seconds":
@@ -107,6 +122,8 @@ catalogue! {
         "Unix time of the last commit that failed, 0 if none has since the start.";
     STORE_SIZE = Gauge "tidegate_store_size_bytes":
         "Size of the store on disk.";
+    SHORT_TTL = Gauge "tidegate_ttl_below_scrape_interval_groups":
+        "Groups whose TTL is below twice the scrape interval, so that they may never be scraped.";
     TTL_DEFAULT = Gauge "tidegate_ttl_default_seconds":
         "TTL of groups that neither their push nor a rule gives one, 0 if they never expire.";
     TTL_GROUPS = Gauge "tidegate_ttl_groups":
@@ -114,9 +131,11 @@ catalogue! {
     NEXT_EXPIRY = Gauge "tidegate_ttl_next_expiry_timestamp_seconds":
         "Unix time at which the next group expires, 0 if none ever does.";
     OVERDUE = Gauge "tidegate_ttl_overdue_groups":
-        "Groups whose TTL has passed and that are kept because expiry is suspended.";
+        "Groups whose TTL has passed and that are kept because expiry is suspended or waits for a scrape.";
     REAP = Summary "tidegate_ttl_reap_duration_seconds":
         "Time to remove one slice of expired groups.";
+    WEB_CONFIG_TAKEN = Gauge "tidegate_web_config_last_read_successful":
+        "Whether the web config file and its certificates could be used when they were read last.";
 }
 
 #[cfg(test)]

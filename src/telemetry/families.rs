@@ -4,7 +4,8 @@ use super::catalogue as own;
 use super::process::Reading;
 use super::{Numbers, Pushes, Tally, Telemetry};
 use crate::build_info;
-use crate::model::{Family, Label, Metric, Summary, Value};
+use crate::clock::UnixNanos;
+use crate::model::{Family, Label, Metric, Quantile, Summary, Value};
 
 impl Telemetry {
     /// All families that have samples, sorted by name, their labels sorted by name.
@@ -17,7 +18,7 @@ impl Telemetry {
         let numbers = self.numbers().clone();
         let mut families = vec![build_info_family()];
         families.extend(process_families(self.process_start, process));
-        families.extend(http_families(&numbers));
+        families.extend(http_families(&numbers, self.clock.ttl_now()));
         families.extend(gateway_families(numbers));
         families.retain(|family| !family.metrics.is_empty());
         families.sort_by(|a, b| a.name.cmp(&b.name));
@@ -59,7 +60,7 @@ fn process_families(start: Option<f64>, reading: &Reading) -> Vec<Family<'static
 }
 
 /// Without samples until the first request, as in the original.
-fn http_families(numbers: &Numbers) -> [Family<'static>; 3] {
+fn http_families(numbers: &Numbers, now: UnixNanos) -> [Family<'static>; 3] {
     let requests = numbers
         .requests
         .iter()
@@ -73,21 +74,30 @@ fn http_families(numbers: &Numbers) -> [Family<'static>; 3] {
         });
     [
         own::REQUESTS.family(requests.collect()),
-        own::PUSH_DURATION.family(by_method(numbers, |pushes| pushes.duration)),
-        own::PUSH_SIZE.family(by_method(numbers, |pushes| pushes.size)),
+        own::PUSH_DURATION.family(by_method(numbers, |pushes| {
+            (pushes.duration, pushes.durations.at(now))
+        })),
+        own::PUSH_SIZE.family(by_method(numbers, |pushes| {
+            (pushes.size, pushes.sizes.at(now))
+        })),
     ]
 }
 
-fn by_method(numbers: &Numbers, tally: fn(&Pushes) -> Tally) -> Vec<Metric<'static>> {
-    let pushes = numbers.pushes.iter();
-    pushes
-        .map(|(method, pushes)| summary(vec![Label::new("method", *method)], tally(pushes)))
-        .collect()
+fn by_method(
+    numbers: &Numbers,
+    of: impl Fn(&Pushes) -> (Tally, Vec<Quantile>),
+) -> Vec<Metric<'static>> {
+    let metric = |(method, pushes): (&&'static str, &Pushes)| {
+        let (tally, quantiles) = of(pushes);
+        summary(vec![Label::new("method", *method)], tally, quantiles)
+    };
+    numbers.pushes.iter().map(metric).collect()
 }
 
 fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
     let values = [
         (&own::CLOCK_DRIFT, signed(numbers.clock_drift)),
+        (&own::NAME_CLASHES, double(numbers.name_clashes)),
         (&own::RELOAD_TIME, numbers.reload_time),
         (
             &own::RELOAD_TAKEN,
@@ -96,12 +106,20 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
         (&own::TTL_DEFAULT, numbers.expiry.default_seconds),
         (&own::NEXT_EXPIRY, numbers.expiry.next),
         (&own::OVERDUE, double(numbers.expiry.overdue)),
+        (&own::SHORT_TTL, double(numbers.expiry.short)),
+        (&own::SCRAPE_INTERVAL, numbers.expiry.scrape_interval),
         (&own::GROUPS, double(numbers.groups)),
+        (&own::HIDDEN, double(numbers.hidden as u64)),
         (&own::SERIES, double(numbers.series)),
         (&own::STORE_SIZE, double(numbers.store_bytes)),
         (&own::COMMITS, double(numbers.commits)),
         (&own::COMMIT_ERRORS, double(numbers.commit_errors)),
         (&own::COMMIT_ERROR_TIME, numbers.last_commit_error),
+        (&own::PASSWORD_CHECKS, double(numbers.password_checks)),
+        (
+            &own::WEB_CONFIG_TAKEN,
+            f64::from(u8::from(!numbers.web_config_refused)),
+        ),
     ];
     let tallies = [
         (&own::SCRAPE, numbers.scrape),
@@ -121,7 +139,7 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
         .map(|(own, value)| own.family(vec![number(vec![], value)]));
     let tallies = tallies
         .into_iter()
-        .map(|(own, tally)| own.family(vec![summary(vec![], tally)]));
+        .map(|(own, tally)| own.family(vec![summary(vec![], tally, vec![])]));
     values.chain(tallies).chain([expired, by_source]).collect()
 }
 
@@ -138,8 +156,9 @@ fn number(labels: Vec<Label<'static>>, value: f64) -> Metric<'static> {
     }
 }
 
-fn summary(labels: Vec<Label<'static>>, tally: Tally) -> Metric<'static> {
+fn summary(labels: Vec<Label<'static>>, tally: Tally, quantiles: Vec<Quantile>) -> Metric<'static> {
     let summary = Summary {
+        quantiles,
         count: tally.count,
         sum: tally.sum,
         ..Summary::default()
@@ -177,6 +196,8 @@ mod tests {
             groups: vec![("default".to_owned(), 2)],
             next: 1.8e9,
             overdue: 1,
+            short: 1,
+            scrape_interval: 15.0,
         });
         telemetry.set_store_bytes(4096);
         telemetry.observe_commit(0.125);
@@ -218,6 +239,10 @@ mod tests {
             .map(|family| (family.name.into_owned(), family.kind))
             .collect();
         let all = own::ALL.iter().map(|own| own.family(vec![]));
+        // Series of groups are in the view.
+        let of_groups = [&own::EXPIRED_LAST_PUSH, &own::GROUP_EXPIRY, &own::GROUP_TTL]
+            .map(|own| own.family(vec![]).name);
+        let all = all.filter(|family| !of_groups.contains(&family.name));
         let all: Vec<(String, Kind)> = all
             .map(|family| (family.name.into_owned(), family.kind))
             .collect();
@@ -330,6 +355,8 @@ mod tests {
                 &[": 1800000000"],
             ),
             ("tidegate_ttl_overdue_groups", &[": 1"]),
+            ("tidegate_ttl_below_scrape_interval_groups", &[": 1"]),
+            ("tidegate_scrape_interval_seconds", &[": 15"]),
             ("tidegate_store_commits_total", &[": 1"]),
             ("tidegate_store_commit_errors_total", &[": 1"]),
             (

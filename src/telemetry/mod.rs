@@ -6,9 +6,13 @@
 mod catalogue;
 mod families;
 mod process;
+mod quantiles;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Clock;
+use quantiles::Quantiles;
 
 pub use catalogue::{own_help, own_kind};
 
@@ -18,6 +22,8 @@ pub struct Telemetry {
     /// One plain mutex over all numbers: it is held for some additions, or for
     /// one copy at a scrape, and never across an await or any I/O.
     numbers: Mutex<Numbers>,
+    /// For how long ago something was observed.
+    clock: Clock,
     /// Seconds since 1970; `None` where the system does not tell.
     process_start: Option<f64>,
 }
@@ -42,11 +48,13 @@ struct Numbers {
     requests: BTreeMap<(u16, &'static str, &'static str), u64>,
     pushes: BTreeMap<&'static str, Pushes>,
     clock_drift: i64,
+    name_clashes: u64,
     expiry: ExpiryNumbers,
     reload_refused: bool,
     reload_time: f64,
     groups: u64,
     series: u64,
+    hidden: usize,
     store_bytes: u64,
     scrape: Tally,
     commit: Tally,
@@ -55,6 +63,8 @@ struct Numbers {
     last_commit_error: f64,
     reap: Tally,
     groups_expired: BTreeMap<String, u64>,
+    password_checks: u64,
+    web_config_refused: bool,
 }
 
 /// How expiry stands at a scrape.
@@ -68,13 +78,19 @@ pub struct ExpiryNumbers {
     pub next: f64,
     /// Groups kept beyond their TTL.
     pub overdue: u64,
+    /// Groups whose TTL is below twice the scrape interval.
+    pub short: u64,
+    /// How often the gateway is scraped, in seconds; 0: not known yet.
+    pub scrape_interval: f64,
 }
 
 /// The pushes of one method.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Pushes {
     duration: Tally,
+    durations: Quantiles,
     size: Tally,
+    sizes: Quantiles,
 }
 
 impl Default for Telemetry {
@@ -84,10 +100,16 @@ impl Default for Telemetry {
 }
 
 impl Telemetry {
-    /// All counts at 0.
+    /// All counts at 0, by the system's clock.
     pub fn new() -> Self {
+        Self::with_clock(Clock::system())
+    }
+
+    /// All counts at 0, by this clock.
+    pub fn with_clock(clock: Clock) -> Self {
         Self {
             numbers: Mutex::default(),
+            clock,
             process_start: process::start_time(),
         }
     }
@@ -106,10 +128,13 @@ impl Telemetry {
     /// Counts a push, failed ones included: how long it took, and how large the
     /// request was as sent (request line, headers and declared body).
     pub fn observe_push(&self, method: &str, seconds: f64, size_bytes: f64) {
+        let now = self.clock.ttl_now();
         let mut numbers = self.numbers();
         let pushes = numbers.pushes.entry(method_label(method)).or_default();
         pushes.duration.observe(seconds);
+        pushes.durations.observe(seconds, now);
         pushes.size.observe(size_bytes);
+        pushes.sizes.observe(size_bytes, now);
     }
 
     /// Counts a scrape that was answered.
@@ -122,6 +147,17 @@ impl Telemetry {
         let mut numbers = self.numbers();
         numbers.groups = groups;
         numbers.series = series;
+    }
+
+    /// How many families are stored and not shown.
+    pub fn set_hidden(&self, families: usize) {
+        self.numbers().hidden = families;
+    }
+
+    /// How many families, and groups' parts of families, the last scrape left out because
+    /// their escaped names are the same as others; what it was before.
+    pub fn set_name_clashes(&self, left_out: u64) -> u64 {
+        std::mem::replace(&mut self.numbers().name_clashes, left_out)
     }
 
     /// By how many seconds the wall clock was moved since the start.
@@ -179,6 +215,17 @@ impl Telemetry {
     /// Counts the removal of one slice of expired groups.
     pub fn observe_reap(&self, seconds: f64) {
         self.numbers().reap.observe(seconds);
+    }
+
+    /// Counts a password whose hash had to be computed.
+    pub fn count_password_check(&self) {
+        self.numbers().password_checks += 1;
+    }
+
+    /// Whether the web config file and its certificates could be used when they were
+    /// read last.
+    pub fn set_web_config_taken(&self, taken: bool) {
+        self.numbers().web_config_refused = !taken;
     }
 
     /// Numbers only ever grow or are set, so that a panic elsewhere while the lock

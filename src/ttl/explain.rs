@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{ClientTtl, Override, Rule, Ttl, TtlPolicy, TtlSource};
+use super::{ClientTtl, Hold, Override, Rule, Ttl, TtlPolicy, TtlSource};
 use crate::duration;
 use crate::model::GroupKey;
 
@@ -18,6 +18,9 @@ pub struct Explanation {
     /// Where it comes from.
     #[serde(rename = "ttl_source")]
     pub source: TtlSource,
+    /// What expiry waits for beside the TTL: the word of the first rule that matches,
+    /// wherever the TTL comes from, unless an override does.
+    pub hold: Option<Hold>,
     /// Everything that could decide, highest first. Exactly one step wins.
     pub chain: Vec<Step>,
 }
@@ -29,6 +32,8 @@ pub struct Step {
     pub source: TtlSource,
     /// The TTL it would give; `None` if it names none.
     pub ttl: Option<Ttl>,
+    /// What a rule lets expiry wait for.
+    pub hold: Option<Hold>,
     /// What came of it.
     pub outcome: Outcome,
     /// The reason, for people.
@@ -59,6 +64,7 @@ impl TtlPolicy {
         chain.push(Step {
             source: TtlSource::Default,
             ttl: Some(self.default),
+            hold: None,
             outcome: Outcome::Wins,
             why: "for groups that nothing else covers".to_owned(),
         });
@@ -79,6 +85,7 @@ impl TtlPolicy {
                 .collect(),
             ttl,
             source,
+            hold: self.rules.hold(key),
             chain,
         }
     }
@@ -102,12 +109,14 @@ impl TtlPolicy {
         let step = Step {
             source: TtlSource::Override,
             ttl: Some(pinned.ttl),
+            hold: None,
             outcome: Outcome::Wins,
             why: format!("set by {}: {:?}", pinned.by, pinned.reason),
         };
         explanation.chain.insert(0, step);
         explanation.ttl = pinned.ttl;
         explanation.source = TtlSource::Override;
+        explanation.hold = None;
         explanation
     }
 
@@ -123,6 +132,7 @@ impl TtlPolicy {
         Step {
             source: TtlSource::Push,
             ttl: pushed.map(|ttl| self.capped(ttl)),
+            hold: None,
             outcome,
             why,
         }
@@ -158,6 +168,7 @@ fn explain_rule(rule: &Rule, key: &GroupKey) -> Step {
     Step {
         source: TtlSource::Rule(rule.name.clone()),
         ttl: Some(rule.ttl),
+        hold: rule.hold,
         outcome,
         why,
     }
@@ -180,6 +191,7 @@ mod tests {
                      ttl,
                      outcome,
                      why,
+                     ..
                  }| {
                     let ttl = ttl.map_or("-".to_owned(), |ttl| ttl.to_string());
                     format!("{source} {ttl} {outcome:?}: {why}")
@@ -264,6 +276,7 @@ mod tests {
             name: "w".into(),
             selector,
             ttl: Ttl::Never,
+            hold: None,
         };
         assert_eq!(
             explain_rule(&rule, &key("a")).why,

@@ -6,6 +6,7 @@
 
 mod carrier;
 mod explain;
+mod hold;
 mod policy;
 mod rules;
 mod schedule;
@@ -20,6 +21,7 @@ use serde::{Serialize, Serializer};
 
 pub use carrier::{Carrier, HEADERS, pushed_ttl};
 pub use explain::{Explanation, Outcome, Step};
+pub use hold::{Hold, Horizon};
 pub use policy::{ClientTtl, TtlPolicy};
 pub use rules::{Rule, Rules};
 pub use schedule::{Override, Schedule};

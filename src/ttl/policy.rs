@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Rules, Ttl, TtlError, TtlSource};
+use super::{Override, Rules, Schedule, Ttl, TtlError, TtlSource};
+use crate::clock::UnixNanos;
 use crate::model::GroupKey;
 
 /// What decides how long groups live: `--ttl.*` and the rules of the config file.
@@ -105,6 +106,20 @@ impl TtlPolicy {
         }
     }
 
+    /// The schedule at `now` of the group of this key, whose TTL clock started at
+    /// `clock_start` and whose last push named `pushed`.
+    pub fn schedule(
+        &self,
+        key: &GroupKey,
+        clock_start: UnixNanos,
+        pushed: Option<Ttl>,
+        pinned: Option<&Override>,
+        now: UnixNanos,
+    ) -> Schedule {
+        let own = self.effective(key, pushed);
+        Schedule::of(clock_start, own, self.rules.hold(key), pinned, now)
+    }
+
     pub(super) fn capped(&self, pushed: Ttl) -> Ttl {
         match (pushed, self.max) {
             (ttl, None) => ttl,
@@ -136,6 +151,7 @@ pub(super) mod tests {
             name: name.into(),
             selector: Selector::parse(selector).unwrap(),
             ttl,
+            hold: None,
         };
         TtlPolicy {
             default: hours(24),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Ttl;
+use super::{Hold, Ttl};
 use crate::model::{GroupKey, Selector};
 
 /// One rule. Its name and selector were checked when it was read.
@@ -14,6 +14,8 @@ pub struct Rule {
     pub selector: Selector,
     /// Their TTL.
     pub ttl: Ttl,
+    /// What their expiry waits for, wherever their TTL comes from.
+    pub hold: Option<Hold>,
 }
 
 /// Rules in the order of the file; of those that match a group the first counts.
@@ -29,6 +31,15 @@ impl Rules {
     /// The rule for the group of this key.
     pub fn first_match(&self, key: &GroupKey) -> Option<&Rule> {
         self.0.iter().find(|rule| rule.selector.matches(key))
+    }
+
+    /// What the expiry of the group of this key waits for.
+    pub fn hold(&self, key: &GroupKey) -> Option<Hold> {
+        // Nearly nobody has such rules; then no rule has to be tried.
+        if self.0.iter().all(|rule| rule.hold.is_none()) {
+            return None;
+        }
+        self.first_match(key)?.hold
     }
 
     /// All rules, in order.

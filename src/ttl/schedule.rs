@@ -1,7 +1,7 @@
 //! When a group expires, all things considered: its clock, its TTL, an
 //! operator's override.
 
-use super::{Ttl, TtlSource, deadline};
+use super::{Hold, Horizon, Ttl, TtlSource, deadline, is_expired};
 use crate::clock::UnixNanos;
 
 /// An operator's word about the TTL of one group. It ends with its group.
@@ -20,9 +20,20 @@ pub struct Override {
 }
 
 impl Override {
-    /// Whether it still counts at `now`.
-    pub fn is_active(&self, now: UnixNanos) -> bool {
-        self.until.is_none_or(|until| now < until)
+    /// Whether it decides at `now` about a group whose TTL clock started at `clock_start`:
+    /// until it ends, and after that if the group's time was over by then. (While expiry is
+    /// suspended such a group is still there.)
+    pub fn counts(&self, clock_start: UnixNanos, now: UnixNanos) -> bool {
+        let ended = self.until.filter(|until| *until <= now);
+        ended.is_none_or(|until| {
+            deadline(clock_start, self.ttl).is_some_and(|deadline| deadline < until)
+        })
+    }
+
+    /// Whether it makes no difference to a TTL clock that started then: it had ended before.
+    /// One that ended while the clock ran may have let the group expire, and counts.
+    pub fn is_spent(&self, clock_start: UnixNanos) -> bool {
+        self.until.is_some_and(|until| until <= clock_start)
     }
 }
 
@@ -35,11 +46,14 @@ pub struct Schedule {
     pub source: TtlSource,
     /// When the group expires unless something happens, in TTL time; `None`: never.
     pub deadline: Option<UnixNanos>,
+    /// What expiry waits for beside that.
+    pub hold: Option<Hold>,
 }
 
 impl Schedule {
     /// The schedule at `now` of a group whose TTL clock started at `clock_start`
-    /// and whose TTL without an override is `own`.
+    /// and whose TTL without an override is `own`. `hold` is the word of its rule, which
+    /// counts unless the deadline is that of an override: an operator's word is exact.
     ///
     /// The end of an override is part of the deadline, so that nobody needs to
     /// look again at that moment: what the override alone keeps alive expires
@@ -48,6 +62,7 @@ impl Schedule {
     pub fn of(
         clock_start: UnixNanos,
         own: (Ttl, TtlSource),
+        hold: Option<Hold>,
         pinned: Option<&Override>,
         now: UnixNanos,
     ) -> Self {
@@ -58,14 +73,15 @@ impl Schedule {
                 ttl,
                 source,
                 deadline: own_deadline,
+                hold,
             };
         };
-        let deadline = match (deadline(clock_start, pinned.ttl), pinned.until) {
-            (deadline, None) => deadline,
-            (Some(deadline), Some(until)) if deadline < until => Some(deadline),
-            (_, Some(until)) => own_deadline.map(|own| own.max(until)),
+        let (deadline, hold) = match (deadline(clock_start, pinned.ttl), pinned.until) {
+            (deadline, None) => (deadline, None),
+            (Some(deadline), Some(until)) if deadline < until => (Some(deadline), None),
+            (_, Some(until)) => (own_deadline.map(|own| own.max(until)), hold),
         };
-        let (ttl, source) = if pinned.is_active(now) {
+        let (ttl, source) = if pinned.counts(clock_start, now) {
             (pinned.ttl, TtlSource::Override)
         } else {
             (ttl, source)
@@ -74,7 +90,14 @@ impl Schedule {
             ttl,
             source,
             deadline,
+            hold,
         }
+    }
+
+    /// Whether a group on this schedule has expired whose last push has this number.
+    pub fn is_expired(&self, pushed: u64, horizon: Horizon) -> bool {
+        let held = self.hold.is_some() && pushed > horizon.scraped;
+        is_expired(self.deadline, horizon.at) && !held
     }
 }
 
@@ -102,7 +125,7 @@ mod tests {
             set: seconds(0),
         });
         let own = (ttl(own), TtlSource::Default);
-        let schedule = Schedule::of(seconds(100), own, pinned.as_ref(), seconds(now));
+        let schedule = Schedule::of(seconds(100), own, None, pinned.as_ref(), seconds(now));
         (
             schedule.deadline.map(|at| at.0 / 1_000_000_000),
             schedule.source.to_string(),
@@ -129,7 +152,7 @@ mod tests {
             (30, Some((20, Some(120))), 105, Some(130), "override"),
             // Over.
             (30, Some((50, Some(120))), 120, Some(130), "default"),
-            (30, Some((5, Some(120))), 120, Some(105), "default"),
+            (30, Some((5, Some(120))), 120, Some(105), "override"),
         ] {
             let found = schedule(own, pinned, now);
             assert_eq!(
@@ -137,6 +160,47 @@ mod tests {
                 (expected, source.to_owned()),
                 "{own} {pinned:?} at {now}"
             );
+        }
+    }
+
+    #[test]
+    fn a_held_group_expires_when_its_deadline_has_passed_and_its_push_was_scraped() {
+        let held = Some(Hold::UntilScraped);
+        let own = (ttl(10), TtlSource::Push);
+        let schedule = Schedule::of(seconds(100), own, held, None, seconds(100));
+        for (at, scraped, expired) in [
+            (109, 7, false),
+            (110, 6, false),
+            (110, 7, true),
+            (999, 6, false),
+            (999, 8, true),
+        ] {
+            let horizon = Horizon {
+                at: seconds(at),
+                scraped,
+            };
+            assert_eq!(schedule.is_expired(7, horizon), expired, "{horizon:?}");
+        }
+    }
+
+    #[test]
+    fn a_rules_hold_does_not_bind_an_operator() {
+        for (pinned, until, held) in [
+            (5, None, false),
+            (5, Some(120), false),
+            (50, Some(120), true),
+        ] {
+            let pinned = Override {
+                ttl: ttl(pinned),
+                until: until.map(seconds),
+                reason: String::new(),
+                by: String::new(),
+                set: seconds(0),
+            };
+            let own = (ttl(10), TtlSource::Default);
+            let hold = Some(Hold::UntilScraped);
+            let schedule = Schedule::of(seconds(100), own, hold, Some(&pinned), seconds(101));
+            assert_eq!(schedule.hold.is_some(), held, "{pinned:?}");
         }
     }
 }

@@ -1,16 +1,19 @@
 //! Suspended expiry: a pause by an operator, and the grace after a start.
 //!
-//! While expiry is suspended its clock stands still: what had expired before
-//! stays expired, and nothing else does, however late it is. There is no state
-//! in which a group is hidden and yet may come back.
+//! While expiry is suspended nothing expires, however late it is and however short its
+//! TTL is made meanwhile. What had expired before is removed when a pause begins. There is
+//! no state in which a group is hidden and yet may come back.
 
+use super::Horizon;
 use crate::clock::UnixNanos;
 
 /// A span of TTL time in which the clock of expiry stands still.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspension {
-    /// Where the clock of expiry stands.
-    pub at: UnixNanos,
+    /// Where expiry stands: at [`Horizon::SUSPENDED`], where nothing has expired. Only as long
+    /// as groups that had expired before are being removed, where it was: then scrapes do not
+    /// count either, as what they let expire now would not be removed.
+    pub at: Horizon,
     /// When it goes on, by itself; `None`: when somebody resumes it.
     pub until: Option<UnixNanos>,
     /// Why.
@@ -24,17 +27,6 @@ impl Suspension {
     pub fn is_active(&self, now: UnixNanos) -> bool {
         self.until.is_none_or(|until| now < until)
     }
-
-    /// The same as it holds when a store is opened at `now`. One that began in what is
-    /// now the future (the wall clock was set back while the gateway was down) suspends as
-    /// a grace does: nothing had expired before it.
-    #[must_use]
-    pub fn found_at(mut self, now: UnixNanos) -> Self {
-        if self.at > now {
-            self.at = UnixNanos(0);
-        }
-        self
-    }
 }
 
 /// All suspensions there are.
@@ -44,15 +36,17 @@ pub struct Suspensions {
     pub grace: Option<Suspension>,
     /// The pause that an operator asked for.
     pub pause: Option<Suspension>,
+    /// While other TTL rules are put in force: what one of them lets expire the other may not
+    /// bring back.
+    pub reload: Option<Suspension>,
 }
 
 impl Suspensions {
-    /// The time by which expiry is judged when it is `now`: a group has expired
-    /// if its deadline is not later than this.
-    pub fn horizon(&self, now: UnixNanos) -> UnixNanos {
-        self.active(now)
+    /// By what expiry is judged where `now` has come.
+    pub fn horizon(&self, now: Horizon) -> Horizon {
+        self.active(now.at)
             .map(|suspension| suspension.at)
-            .fold(now, UnixNanos::min)
+            .fold(now, Horizon::min)
     }
 
     /// The first moment after `now` at which the horizon moves again; `None`: it moves now,
@@ -69,7 +63,7 @@ impl Suspensions {
     }
 
     fn active(&self, now: UnixNanos) -> impl Iterator<Item = &Suspension> {
-        [&self.grace, &self.pause]
+        [&self.grace, &self.pause, &self.reload]
             .into_iter()
             .flatten()
             .filter(move |some| some.is_active(now))
@@ -80,11 +74,16 @@ impl Suspensions {
 mod tests {
     use super::*;
 
+    fn horizon(at: u64, scraped: u64) -> Horizon {
+        let at = UnixNanos(at);
+        Horizon { at, scraped }
+    }
+
     #[expect(clippy::unnecessary_wraps, reason = "what the fields take")]
-    fn suspension(at: u64, until: Option<u64>) -> Option<Suspension> {
+    fn suspension(at: Horizon, until: Option<u64>) -> Option<Suspension> {
         let until = until.map(UnixNanos);
         Some(Suspension {
-            at: UnixNanos(at),
+            at,
             until,
             reason: String::new(),
             by: String::new(),
@@ -93,30 +92,31 @@ mod tests {
 
     #[test]
     fn the_horizon_stands_still_and_then_jumps_to_the_present() {
-        let grace = suspension(0, Some(10));
-        let pause = suspension(20, Some(30));
-        let both = Suspensions { grace, pause };
-        for (now, horizon) in [(5, 0), (9, 0), (10, 10), (15, 15)] {
+        let grace = suspension(Horizon::SUSPENDED, Some(10));
+        let pause = suspension(horizon(20, 4), Some(30));
+        let both = Suspensions {
+            grace,
+            pause,
+            reload: None,
+        };
+        for (now, at) in [(5, 0), (9, 0), (10, 10), (15, 15)] {
             let early = Suspensions {
                 pause: None,
                 ..both.clone()
             };
-            assert_eq!(
-                early.horizon(UnixNanos(now)),
-                UnixNanos(horizon),
-                "at {now}"
-            );
+            assert_eq!(early.horizon(horizon(now, 7)), horizon(at, 7), "at {now}");
         }
-        for (now, horizon) in [(20, 20), (29, 20), (30, 30), (31, 31)] {
-            assert_eq!(both.horizon(UnixNanos(now)), UnixNanos(horizon), "at {now}");
+        for (now, at, scraped) in [(20, 20, 4), (29, 20, 4), (30, 30, 7), (31, 31, 7)] {
+            let expected = horizon(at, scraped);
+            assert_eq!(both.horizon(horizon(now, 7)), expected, "at {now}");
         }
         assert_eq!(both.resumes(UnixNanos(25)), Some(UnixNanos(30)));
         assert_eq!(both.resumes(UnixNanos(30)), None);
         let endless = Suspensions {
-            grace: None,
-            pause: suspension(20, None),
+            pause: suspension(horizon(20, 4), None),
+            ..Suspensions::default()
         };
-        assert_eq!(endless.horizon(UnixNanos(u64::MAX)), UnixNanos(20));
+        assert_eq!(endless.horizon(horizon(u64::MAX, 7)), horizon(20, 4));
         assert!(endless.is_active(UnixNanos(u64::MAX)));
     }
 }

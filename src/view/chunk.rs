@@ -135,6 +135,11 @@ impl Chunk {
         left
     }
 
+    /// Every group here and its text.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (GroupId, &[u8])> {
+        self.remaining(&[]).map(|(text, entry)| (entry.group, text))
+    }
+
     fn remaining(&self, left_out: &[GroupId]) -> impl Iterator<Item = (&[u8], &Entry)> {
         let all = self.entries.iter().enumerate();
         all.filter(|(_, entry)| left_out.binary_search(&entry.group).is_err())

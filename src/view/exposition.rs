@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::chunk::Chunk;
 use super::family::Family;
-use super::{GroupId, Snapshot};
-use crate::format::text_write;
+use super::{Clashes, GroupId, Snapshot};
+use crate::format::form::Form;
 use crate::limits::CHUNK_BYTES;
 use crate::model::Kind;
 
@@ -21,11 +21,11 @@ pub struct OwnFamily {
     pub kind: Kind,
     /// Help; it stands in place of any pushed one.
     pub help: Option<String>,
-    /// Whole lines, without header.
+    /// Its series, without header, in the snapshot's form.
     pub text: Vec<u8>,
 }
 
-/// Part of an exposition: whole lines.
+/// Part of an exposition: whole lines, or whole fields of families.
 #[derive(Debug, Clone)]
 pub enum Frame {
     /// Bytes made for this scrape: headers, own metrics, small chunks.
@@ -88,16 +88,24 @@ impl Frame {
 }
 
 /// The whole exposition: pushed and own families merged in byte order of names.
-/// `own` is sorted by name.
-pub fn exposition(snapshot: &Snapshot, own: Vec<OwnFamily>) -> Vec<Frame> {
-    let mut frames = Frames::default();
+/// `own` is sorted by name, `clashes` are those of the snapshot.
+pub fn exposition(snapshot: &Snapshot, own: Vec<OwnFamily>, clashes: &Clashes) -> Vec<Frame> {
+    let mut frames = Frames {
+        form: snapshot.form,
+        done: Vec::new(),
+        text: Vec::new(),
+    };
     let mut own = own.into_iter().peekable();
     for (name, family) in &snapshot.families {
         while let Some(first) = own.next_if(|own| own.name.as_str() < name.as_ref()) {
             frames.own(&first);
         }
         let same = own.next_if(|own| own.name.as_str().cmp(name) == Ordering::Equal);
-        frames.pushed(name, family, &snapshot.expired, same);
+        if clashes.hides(name) {
+            continue; // Never one of our own names: those are legacy ones.
+        }
+        let left_out = clashes.groups(name).unwrap_or(&snapshot.expired);
+        frames.pushed(name, family, left_out, same);
     }
     own.for_each(|family| frames.own(&family));
     frames.finish()
@@ -108,20 +116,22 @@ pub fn exposition(snapshot: &Snapshot, own: Vec<OwnFamily>) -> Vec<Frame> {
 const SMALL_CHUNK: usize = CHUNK_BYTES / 4;
 
 /// Frames so far; small texts in a row become one frame.
-#[derive(Default)]
 struct Frames {
+    form: Form,
     done: Vec<Frame>,
     text: Vec<u8>,
 }
 
 impl Frames {
     fn own(&mut self, family: &OwnFamily) {
-        text_write::write_header(
-            &mut self.text,
-            &family.name,
-            family.kind,
-            family.help.as_deref(),
-        );
+        self.own_before(family, 0);
+    }
+
+    /// The same with `len` bytes of pushed series behind it.
+    fn own_before(&mut self, family: &OwnFamily, len: usize) {
+        let (help, len) = (family.help.as_deref(), len + family.text.len());
+        self.form
+            .write_header(&mut self.text, &family.name, family.kind, help, len);
         self.text.extend_from_slice(&family.text);
     }
 
@@ -133,12 +143,14 @@ impl Frames {
         own: Option<OwnFamily>,
     ) {
         let visible = Visible::of(family, expired);
+        let len = visible.chunks.iter().map(Frame::len).sum();
         if let Some(own) = own {
-            self.own(&own);
-        } else if visible.chunks.iter().all(Frame::is_empty) {
+            self.own_before(&own, len);
+        } else if len == 0 {
             return; // All its groups have expired, or none has a series of it.
         } else {
-            text_write::write_header(&mut self.text, name, family.kind, visible.help);
+            self.form
+                .write_header(&mut self.text, name, family.kind, visible.help, len);
         }
         visible
             .chunks

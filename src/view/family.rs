@@ -1,6 +1,7 @@
 //! One rendered family: its header and its chunks.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use super::chunk::{Chunk, HelpSlot};
 use super::{GroupId, RenderedFamily};
@@ -14,6 +15,11 @@ pub(super) struct Family {
     pub(super) chunks: Vec<Arc<Chunk>>,
     /// Distinct helps and how many groups use each; a slot without users is free.
     helps: Vec<HelpUse>,
+    /// Groups that hold series with other than legacy label names: nearly always none.
+    foreign: BTreeSet<GroupId>,
+    /// Those of them that show a series of another group once names are escaped, when
+    /// somebody has looked. See [`super::clash`].
+    pub(super) clashing: OnceLock<Arc<[GroupId]>>,
 }
 
 #[derive(Debug, Clone)]
@@ -28,6 +34,8 @@ impl Default for Family {
             kind: Kind::Untyped,
             chunks: Vec::new(),
             helps: Vec::new(),
+            foreign: BTreeSet::new(),
+            clashing: OnceLock::new(),
         }
     }
 }
@@ -40,6 +48,12 @@ impl Family {
     /// Puts in what one group holds of this family, in place of what it held.
     pub(super) fn set(&mut self, group: GroupId, rendered: &RenderedFamily) {
         self.kind = rendered.kind;
+        self.clashing = OnceLock::new();
+        if rendered.legacy {
+            self.foreign.remove(&group);
+        } else {
+            self.foreign.insert(group);
+        }
         let help = self.use_help(rendered.help.as_ref());
         let at = self.chunk_of(group);
         if self.chunks.is_empty() {
@@ -54,6 +68,8 @@ impl Family {
 
     /// Takes a group out.
     pub(super) fn remove(&mut self, group: GroupId) {
+        self.clashing = OnceLock::new();
+        self.foreign.remove(&group);
         let at = self.chunk_of(group);
         let Some(chunk) = self.chunks.get_mut(at) else {
             return;
@@ -62,6 +78,11 @@ impl Family {
             self.release_help(help);
         }
         self.keep_size(at);
+    }
+
+    /// Groups that hold series with other than legacy label names.
+    pub(super) fn foreign(&self) -> &BTreeSet<GroupId> {
+        &self.foreign
     }
 
     /// The bytewise smallest help that is not empty, so that every scrape prints
@@ -168,6 +189,7 @@ mod tests {
             kind: Kind::Gauge,
             help: help.map(Into::into),
             text: Bytes::copy_from_slice(text.as_bytes()),
+            legacy: true,
         };
         family.set(GroupId(group), &rendered);
     }

@@ -6,25 +6,36 @@
 //! out of a snapshot whether or not the reaper has run.
 
 mod chunk;
+mod clash;
 mod exposition;
 mod family;
 mod groups;
 mod gzip;
+mod held;
+mod later;
 mod snapshot;
+mod ttls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::clock::UnixNanos;
-use crate::model::Kind;
+use crate::format::form::Form;
+use crate::format::name::is_metric_name;
+use crate::model::{GroupKey, Kind};
+use crate::ttl::Horizon;
 use family::Family;
 use groups::Groups;
+use later::Laters;
 
+pub use clash::Clashes;
 pub use exposition::{Frame, OwnFamily, exposition};
 pub use groups::Life;
 pub use gzip::{GzipFrames, gzip};
+pub use later::Later;
 pub use snapshot::Snapshot;
 
 /// A group's number while it lives. Free numbers are given out again.
@@ -40,8 +51,10 @@ pub struct RenderedFamily {
     pub kind: Kind,
     /// This group's help.
     pub help: Option<Arc<str>>,
-    /// Whole lines, without header.
+    /// Whole lines, without header; in the form of the content it is for.
     pub text: Bytes,
+    /// Whether all label names are legacy ones.
+    pub legacy: bool,
 }
 
 /// What one committed request changes in the exposition.
@@ -55,6 +68,28 @@ pub struct Change {
     pub set: Vec<RenderedFamily>,
     /// The group's deadline and size from now on; `None`: the group is gone.
     pub life: Option<Life>,
+    /// What time changes by itself after that.
+    pub later: Option<Later>,
+    /// In place of a group one that has expired, and whose last push is still shown.
+    pub gone: Option<Gone>,
+}
+
+/// A group that has expired, and whose last push is still shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Its grouping key.
+    pub key: GroupKey,
+    /// Its last push, wall clock.
+    pub last_push: UnixNanos,
+}
+
+/// What there is to show of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shows {
+    /// The group itself.
+    Group(Life),
+    /// Its last push.
+    Gone(Gone),
 }
 
 /// All rendered families and the deadlines of their groups.
@@ -66,9 +101,26 @@ pub struct View(Mutex<Content>);
 pub struct Content {
     families: BTreeMap<Arc<str>, Arc<Family>>,
     groups: Groups,
+    laters: Laters,
+    /// Groups that have expired, and whose last push is still shown.
+    gone: BTreeMap<GroupId, Gone>,
     /// The newest snapshot while a scrape holds it: scrapes begun without a
     /// change between them share one.
     newest: Weak<Snapshot>,
+    /// What the text of the families is.
+    form: Form,
+    /// For each form in which content is kept beside this one: the groups that have
+    /// changed since it was brought up to date.
+    watched: BTreeMap<Form, BTreeSet<GroupId>>,
+}
+
+/// Groups to be encoded anew in some form; `None`: there is nothing to show any more.
+#[derive(Debug)]
+pub enum Changed {
+    /// Nothing is known of that form: all groups there are.
+    All(Vec<(GroupId, Option<Shows>)>),
+    /// Those that have changed since they were asked for last.
+    Some(Vec<(GroupId, Option<Shows>)>),
 }
 
 impl View {
@@ -81,23 +133,82 @@ impl View {
     }
 
     /// Puts other content in place of all there is.
-    pub fn replace(&self, content: Content) {
-        *self.lock() = content;
+    pub fn replace(&self, mut content: Content) {
+        let mut old = self.lock();
+        content.groups.ttls.set_limit(old.groups.ttls.limit());
+        *old = content;
+    }
+
+    /// Makes the changes visible that time has brought about by `now`, TTL time.
+    pub fn pass(&self, now: UnixNanos) {
+        let mut content = self.lock();
+        while let Some(change) = content.laters.due(now) {
+            content.apply(&change);
+        }
     }
 
     /// Everything that has not expired at a horizon of expiry, as of this instant.
-    pub fn snapshot(&self, now: UnixNanos) -> Arc<Snapshot> {
-        self.lock().snapshot(now)
+    pub fn snapshot(&self, horizon: impl Into<Horizon>) -> Arc<Snapshot> {
+        self.lock().snapshot(horizon.into())
     }
 
-    /// The first deadline, whether past or to come.
+    /// The groups that have changed for this form; from now on changes are noted for it.
+    pub fn changed(&self, form: Form) -> Changed {
+        self.lock().changed(form)
+    }
+
+    /// Changes are no longer noted for this form.
+    pub fn forget(&self, form: Form) {
+        self.lock().watched.remove(&form);
+    }
+
+    /// The number of groups noted for this form; `None`: none are.
+    #[cfg(test)]
+    pub(crate) fn noted(&self, form: Form) -> Option<usize> {
+        self.lock().watched.get(&form).map(BTreeSet::len)
+    }
+
+    /// The first deadline that nothing but time stands before, whether past or to come.
     pub fn next_deadline(&self) -> Option<UnixNanos> {
         self.lock().groups.next_deadline()
     }
 
-    /// Up to `limit` groups that have expired at `now`, longest ago first.
-    pub fn expired(&self, now: UnixNanos, limit: usize) -> Vec<GroupId> {
-        self.lock().groups.expired(now).take(limit).collect()
+    /// The first deadline of all, of groups that wait for a scrape too.
+    pub fn first_deadline(&self) -> Option<UnixNanos> {
+        self.lock().groups.first_deadline()
+    }
+
+    /// Up to `limit` groups that have expired, longest ago first.
+    pub fn expired(&self, horizon: Horizon, limit: usize) -> Vec<GroupId> {
+        let mut content = self.lock();
+        content.groups.expired(horizon).take(limit).collect()
+    }
+
+    /// Number of groups that have expired.
+    pub fn count_expired(&self, horizon: Horizon) -> usize {
+        self.lock().groups.expired(horizon).count()
+    }
+
+    /// Number of groups whose deadline has passed at `now`, whatever keeps them.
+    pub fn count_passed(&self, now: UnixNanos) -> usize {
+        self.lock().groups.count_passed(now)
+    }
+
+    /// From now on groups with a TTL below this are counted as short-lived.
+    pub fn set_short_ttl(&self, below: Duration) {
+        let mut content = self.lock();
+        content.newest = Weak::new();
+        content.groups.ttls.set_limit(below);
+    }
+
+    /// Number of groups whose TTL is below that limit and that do not wait for a scrape.
+    pub fn short_ttl_groups(&self) -> usize {
+        self.lock().groups.ttls.below()
+    }
+
+    /// Groups whose deadline has passed and that wait for a scrape.
+    pub fn held(&self, horizon: Horizon) -> HashSet<GroupKey> {
+        self.lock().groups.held(horizon)
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {
@@ -107,10 +218,48 @@ impl View {
 }
 
 impl Content {
+    /// Nothing yet, in this form.
+    pub fn new(form: Form) -> Self {
+        Self {
+            form,
+            ..Self::default()
+        }
+    }
+
+    fn changed(&mut self, form: Form) -> Changed {
+        let Some(ids) = self.watched.insert(form, BTreeSet::new()) else {
+            let lives = self.groups.all();
+            let lives = lives.map(|(id, life)| (id, Some(Shows::Group(life))));
+            let gone = self.gone.iter();
+            let gone = gone.map(|(id, gone)| (*id, Some(Shows::Gone(gone.clone()))));
+            return Changed::All(lives.chain(gone).collect());
+        };
+        let shows = |id| {
+            let life = self.groups.get(id).cloned().map(Shows::Group);
+            let gone = || self.gone.get(&id).cloned().map(Shows::Gone);
+            (id, life.or_else(gone))
+        };
+        Changed::Some(ids.into_iter().map(shows).collect())
+    }
+
+    /// The name as it is kept here, so that it is not kept twice.
+    pub fn shared_name(&self, name: &str) -> Arc<str> {
+        let known = self.families.get_key_value(name);
+        known.map_or_else(|| name.into(), |(name, _)| Arc::clone(name))
+    }
+
     /// Takes in one change.
     pub fn apply(&mut self, change: &Change) {
         self.newest = Weak::new();
+        for changed in self.watched.values_mut() {
+            changed.insert(change.group);
+        }
         self.groups.set(change.group, change.life.clone());
+        self.laters.set(change.group, change.later.as_ref());
+        match &change.gone {
+            Some(gone) => self.gone.insert(change.group, gone.clone()),
+            None => self.gone.remove(&change.group),
+        };
         for name in &change.removed {
             self.remove(name, change.group);
         }
@@ -131,8 +280,9 @@ impl Content {
         }
     }
 
-    fn snapshot(&mut self, now: UnixNanos) -> Arc<Snapshot> {
-        let mut expired: Vec<GroupId> = self.groups.expired(now).collect();
+    /// Everything that has not expired at a horizon of expiry.
+    pub fn snapshot(&mut self, horizon: Horizon) -> Arc<Snapshot> {
+        let mut expired: Vec<GroupId> = self.groups.expired(horizon).collect();
         expired.sort_unstable();
         if let Some(shared) = self
             .newest
@@ -147,11 +297,20 @@ impl Content {
             .map(|(name, family)| (name.clone(), family.clone()));
         let count = self.groups.count_without(&expired);
         let by_source = self.groups.by_source(&expired);
+        let families: Vec<_> = families.collect();
+        let foreign = families
+            .iter()
+            .any(|(name, family)| !is_metric_name(name.as_bytes()) || !family.foreign().is_empty());
+        let short_ttl = self.groups.short_ttl_without(&expired);
         let snapshot = Arc::new(Snapshot {
-            families: families.collect(),
+            form: self.form,
+            foreign,
+            families,
             expired: expired.into(),
             count,
             by_source,
+            short_ttl,
+            pushes: self.groups.pushes(),
         });
         self.newest = Arc::downgrade(&snapshot);
         snapshot

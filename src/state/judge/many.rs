@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::Judge;
 use crate::model::{GroupKey, Kind};
-use crate::state::check::check;
-use crate::state::index::Group;
+use crate::state::check::{Conflict, check};
+use crate::state::index::{Group, HiddenFamilies};
 use crate::state::prepare::PreparedPush;
 use crate::state::request::{Answer, Done, Refused};
-use crate::store::{ReadError, RowWrite};
+use crate::store::{HiddenFamily, ReadError, RowWrite};
 
 /// Names and types of a group's families, in their order.
 type Kinds = Vec<(Arc<str>, Kind)>;
@@ -20,6 +20,7 @@ struct Before {
     /// have other numbers when it is put back.
     group: Option<(Group, Kinds)>,
     row: Option<RowWrite>,
+    hidden: Option<Vec<HiddenFamily>>,
 }
 
 impl Judge<'_> {
@@ -33,13 +34,16 @@ impl Judge<'_> {
             self.forget_if_expired(&push.key);
             match check(&push, self.index, &self.staged, self.now.horizon)? {
                 Ok(in_the_way) => in_the_way.into_iter().for_each(|id| self.expire(id)),
-                Err(refusal) => {
+                Err(Conflict { refusal, .. }) => {
                     self.undo(before, changes);
-                    return Ok(Err(Refused::InBatch { at, refusal }));
+                    let key = push.key;
+                    return Ok(Err(Refused::InBatch { at, key, refusal }));
                 }
             }
             before.push(self.before(&push));
-            if let Ok(Done::Pushed { expires: at }) = self.store(push)? {
+            if let Ok(Done::Pushed { expires: at }) =
+                self.store(push, HiddenFamilies::new(), Vec::new())?
+            {
                 expires.push(at);
             }
         }
@@ -58,17 +62,25 @@ impl Judge<'_> {
             (group.clone(), kinds)
         });
         let row = self.staged.row(&push.key).cloned();
+        let hidden = self.staged.hidden(&push.key).cloned();
         Before {
             key: push.key.clone(),
             group,
             row,
+            hidden,
         }
     }
 
     /// Puts back what there was, last first. Groups that were removed because they
     /// had expired stay removed: they are gone whatever becomes of the request.
     fn undo(&mut self, before: Vec<Before>, changes: usize) {
-        for Before { key, group, row } in before.into_iter().rev() {
+        for Before {
+            key,
+            group,
+            row,
+            hidden,
+        } in before.into_iter().rev()
+        {
             match group {
                 Some((mut group, kinds)) => {
                     for (held, (name, kind)) in group.families.iter_mut().zip(&kinds) {
@@ -82,7 +94,7 @@ impl Judge<'_> {
                     }
                 }
             }
-            self.staged.put_back(key, row);
+            self.staged.put_back(key, row, hidden);
         }
         // Expiries are changes of their own and stand; changes of pushes do not.
         let kept: Vec<_> = self

@@ -1,6 +1,7 @@
 //! One batch of requests: each judged in turn, its rows staged, its changes to
 //! the view collected. No request of a batch is answered before all is on disk.
 
+mod hidden;
 mod many;
 mod operator;
 mod push;
@@ -10,13 +11,17 @@ use std::sync::Arc;
 use crate::clock::UnixNanos;
 use crate::format::text_write::Identity;
 use crate::model::GroupKey;
+use crate::push::rewrite::PUSH_TIME;
 use crate::store::{Batch, End, Ended, Head, ReadError, Store};
-use crate::ttl::{Schedule, TtlPolicy, TtlSource};
-use crate::view::{Change, GroupId, RenderedFamily};
+use crate::ttl::{Horizon, Schedule, TtlPolicy};
+use crate::view::{Change, GroupId, Later, RenderedFamily};
 
 use super::expiry::Expiry;
+use super::expiry_log::Expired;
+use super::exposed::{self, Departed};
 use super::history::History;
-use super::index::{Group, Held, Index};
+use super::index::{Group, Held, HiddenFamilies, Index};
+use super::later::later;
 use super::request::{Answer, Done, Refused, Request};
 use super::staged::Staged;
 use super::times;
@@ -28,6 +33,8 @@ pub(super) struct Bench<'a> {
     pub(super) store: &'a Store,
     pub(super) policy: &'a TtlPolicy,
     pub(super) expiry: &'a Expiry,
+    /// With `--ttl.expose`.
+    pub(super) departed: Option<&'a mut Departed>,
     /// Wall clock.
     pub(super) wall: UnixNanos,
 }
@@ -39,6 +46,7 @@ pub(super) struct Judge<'a> {
     staged: Staged<'a>,
     policy: &'a TtlPolicy,
     expiry: &'a Expiry,
+    departed: Option<&'a mut Departed>,
     now: Now,
     judged: Judged,
 }
@@ -48,10 +56,23 @@ pub(super) struct Judge<'a> {
 struct Now {
     /// Starts TTL clocks.
     ttl: UnixNanos,
-    /// Decides expiry: TTL time, unless expiry is suspended.
-    horizon: UnixNanos,
+    /// Decides expiry.
+    horizon: Horizon,
     /// Stamps pushes.
     wall: UnixNanos,
+}
+
+/// What a group holds from now on.
+#[derive(Debug, Default)]
+struct Holds {
+    /// Families that it shows.
+    families: Vec<Held>,
+    /// Families that it does not.
+    hidden: HiddenFamilies,
+    /// New text of families.
+    set: Vec<RenderedFamily>,
+    /// Families that were taken out of the index before.
+    removed: Vec<Arc<str>>,
 }
 
 /// What a batch comes to.
@@ -59,8 +80,19 @@ struct Now {
 pub(super) struct Judged {
     /// Changes to the view, in order.
     pub(super) changes: Vec<Change>,
-    /// Where the TTLs of the groups came from that were removed as expired.
-    pub(super) expired: Vec<TtlSource>,
+    /// Groups that were removed as expired.
+    pub(super) expired: Vec<Expired>,
+    /// What becomes of the pause.
+    pub(super) pause: Option<PauseChange>,
+}
+
+/// A change of the pause, before readers go by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PauseChange {
+    /// It began at this horizon, where expiry stands until what had expired is removed.
+    Begun(Horizon),
+    /// It ends with the commit.
+    Ended,
 }
 
 impl<'a> Judge<'a> {
@@ -71,6 +103,7 @@ impl<'a> Judge<'a> {
             store,
             policy,
             expiry,
+            departed,
             wall,
         } = bench;
         let now = Now {
@@ -85,6 +118,7 @@ impl<'a> Judge<'a> {
             staged,
             policy,
             expiry,
+            departed,
             now,
             judged: Judged::default(),
         }
@@ -97,25 +131,49 @@ impl<'a> Judge<'a> {
     pub(super) fn judge(&mut self, request: Request) -> Result<Answer, ReadError> {
         // Later requests have later times, so that a failure after a success shows as one.
         self.now.wall.0 += 1;
-        match request {
+        let answer = match request {
             Request::Push(push) => self.push(*push),
             Request::PushMany(pushes) => self.push_many(pushes),
             Request::Fail(failed) => Ok(self.fail(*failed)),
             Request::Delete { key, by } => Ok(Ok(self.delete(&key, &by))),
             Request::DeleteMany(which) => Ok(Ok(self.delete_many(&which))),
             Request::Reap(groups) => Ok(Ok(self.reap(&groups))),
-            Request::Pin(pin) => Ok(self.pin(pin)),
+            Request::Pin(pin) => Ok(self.pin(&pin)),
+            Request::PinMany(pins) => Ok(Ok(self.pin_many(&pins))),
             Request::Touch { key } => Ok(self.touch(&key)),
             Request::Pause(pause) => Ok(Ok(self.pause(pause))),
-        }
+        };
+        self.look_again()?;
+        answer
     }
 
     /// The rows to commit and what follows from them.
     pub(super) fn finish(mut self) -> (Batch, Judged) {
+        self.note_returns();
         if let Some(number) = self.history.prune(self.now.wall) {
             self.staged.forget_below(number);
+            if let Some(departed) = &mut self.departed {
+                let forgotten = departed.forget_below(number);
+                self.judged.changes.extend(forgotten);
+            }
         }
         (self.staged.into_batch(), self.judged)
+    }
+
+    /// Groups that were pushed with success are not departed any more. At the end of a
+    /// batch, since pushes may be undone until then.
+    fn note_returns(&mut self) {
+        let Some(departed) = &mut self.departed else {
+            return;
+        };
+        let mut back = Vec::new();
+        for change in self.judged.changes.iter().filter(|c| c.life.is_some()) {
+            let group = self.index.get(change.group);
+            if let Some(group) = group.filter(|group| group.head.was_pushed()) {
+                back.extend(departed.remove(&group.key));
+            }
+        }
+        self.judged.changes.extend(back);
     }
 
     /// What follows where nothing was staged.
@@ -151,27 +209,45 @@ impl<'a> Judge<'a> {
     fn expire(&mut self, id: GroupId) {
         let Some(group) = self.remove(id) else { return };
         let Schedule {
-            source, deadline, ..
+            ttl,
+            source,
+            deadline,
+            ..
         } = &group.schedule;
-        tracing::debug!(group = %group.key, ttl_source = %source, "group expired");
         let late = self.now.ttl.since(deadline.unwrap_or(self.now.ttl));
         let at = UnixNanos(self.now.wall.0.saturating_sub(nanos(late)));
-        self.judged.expired.push(source.clone());
+        self.judged.expired.push(Expired {
+            key: group.key.clone(),
+            last_push: group.head.last_push,
+            ttl: *ttl,
+            source: source.clone(),
+        });
         self.record(&group, at, End::Expired);
     }
 
     fn remove(&mut self, id: GroupId) -> Option<Group> {
-        let (group, mut removed) = self.index.remove(id)?;
+        let (mut group, mut removed) = self.index.remove(id)?;
         self.staged.remove(group.key.clone());
+        if !group.hidden.is_empty() {
+            self.staged.hide(group.key.clone(), Vec::new());
+        }
         if group.pinned.is_some() {
             self.staged.pin(group.key.clone(), None);
+            // It may have ended since.
+            let now = self.schedule(&group.key, &group.head, group.pinned.as_deref());
+            (group.schedule.ttl, group.schedule.source) = (now.ttl, now.source);
         }
         removed.extend(times::names());
+        if self.departed.is_some() {
+            removed.extend(exposed::names());
+        }
         self.judged.changes.push(Change {
             group: id,
             removed,
             set: Vec::new(),
             life: None,
+            later: None,
+            gone: None,
         });
         Some(group)
     }
@@ -181,6 +257,15 @@ impl<'a> Judge<'a> {
         let Some(number) = self.history.add(at) else {
             return;
         };
+        // Where its own times were hidden a twin shows the same labels, and has not expired.
+        let was_shown = group.head.was_pushed() && !group.hides_times();
+        if let Some(departed) = &mut self.departed
+            && matches!(end, End::Expired)
+            && was_shown
+        {
+            let line = departed.add(number, &group.key, group.head.last_push);
+            self.judged.changes.push(line);
+        }
         let ended = Ended {
             key: group.key.clone(),
             last_push: group.head.last_push,
@@ -194,40 +279,100 @@ impl<'a> Judge<'a> {
         self.staged.end(number, ended);
     }
 
-    /// Puts a group with new text into index and view; its new schedule.
+    /// Puts a group with new text into index and view; its new schedule. `pushed`: whether
+    /// by a successful push.
     fn show(
         &mut self,
         key: GroupKey,
         head: Head,
-        families: Vec<Held>,
-        mut set: Vec<RenderedFamily>,
+        holds: Holds,
         identity: &Identity,
+        pushed: bool,
     ) -> Schedule {
-        set.extend(times::rendered(&head, identity));
-        let pinned = self.pinned(&key);
+        let Holds {
+            families,
+            hidden,
+            mut set,
+            mut removed,
+        } = holds;
+        let has_times = !hidden.contains_key(PUSH_TIME);
+        if has_times {
+            set.extend(times::rendered(&head, identity));
+        }
+        self.stage_hidden(&key, &hidden);
+        let pinned = self.pinned(&key, head.clock_start);
         let schedule = self.schedule(&key, &head, pinned.as_deref());
+        let pushed = match self.index.group(&key) {
+            Some(old) if !pushed => old.pushed,
+            _ => self.index.next_push(),
+        };
         let group = Group {
             key,
             head,
             pinned,
             schedule: schedule.clone(),
+            pushed,
             families,
+            hidden,
         };
         let life = Some(group.life());
-        let (group, removed): (GroupId, Vec<Arc<str>>) = self.index.put(group);
+        let (group, gone): (GroupId, Vec<Arc<str>>) = self.index.put(group);
+        removed.extend(gone);
+        if has_times {
+            self.expose(&schedule, identity, &mut removed, &mut set);
+        }
+        for rendered in &set {
+            self.index.replaced(group, &rendered.name);
+        }
         self.judged.changes.push(Change {
             group,
             removed,
             set,
             life,
+            later: self.later(group),
+            gone: None,
         });
         schedule
     }
 
-    /// The override of a group, unless it has ended: then its row goes.
-    fn pinned(&mut self, key: &GroupKey) -> Option<Box<crate::ttl::Override>> {
+    /// What time alone changes of a group.
+    fn later(&self, id: GroupId) -> Option<Later> {
+        let group = (id, self.index.get(id)?);
+        let exposes = self.departed.is_some() && !group.1.hides_times();
+        later(
+            group,
+            self.policy,
+            self.now.ttl,
+            exposes.then_some(self.now.wall),
+        )
+    }
+
+    /// The TTL of a group as series, if such are wanted.
+    fn expose(
+        &self,
+        schedule: &Schedule,
+        identity: &Identity,
+        removed: &mut Vec<Arc<str>>,
+        set: &mut Vec<RenderedFamily>,
+    ) {
+        if self.departed.is_some() {
+            let now = (self.now.ttl, self.now.wall);
+            let rendered = exposed::rendered((schedule.ttl, schedule.deadline), now, identity);
+            let is_set = |name: &Arc<str>| rendered.iter().any(|family| family.name == *name);
+            removed.extend(exposed::names().into_iter().filter(|name| !is_set(name)));
+            set.extend(rendered);
+        }
+    }
+
+    /// The override of a group, unless it says nothing any more about a TTL clock that
+    /// started then: then its row goes.
+    fn pinned(
+        &mut self,
+        key: &GroupKey,
+        clock_start: UnixNanos,
+    ) -> Option<Box<crate::ttl::Override>> {
         let pinned = self.index.group(key)?.pinned.clone()?;
-        if pinned.is_active(self.now.ttl) {
+        if !pinned.is_spent(clock_start) {
             return Some(pinned);
         }
         self.staged.pin(key.clone(), None);
@@ -240,8 +385,9 @@ impl<'a> Judge<'a> {
         head: &Head,
         pinned: Option<&crate::ttl::Override>,
     ) -> Schedule {
-        let own = self.policy.effective(key, head.pushed_ttl);
-        Schedule::of(head.clock_start, own, pinned, self.now.ttl)
+        let (start, pushed) = (head.clock_start, head.pushed_ttl);
+        let now = self.now.ttl;
+        self.policy.schedule(key, start, pushed, pinned, now)
     }
 
     /// When a group on this schedule expires, by the wall clock.

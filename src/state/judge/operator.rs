@@ -1,10 +1,11 @@
 //! What operators ask for: deletes, overrides, touches, the pause.
 
-use super::{Judge, no_such_group};
+use super::{Judge, PauseChange, no_such_group};
+use crate::format::text_write::Identity;
 use crate::model::GroupKey;
-use crate::state::request::{Answer, DeleteMany, Done, Pause, Pin};
+use crate::state::request::{Answer, DeleteMany, Done, NewOverride, Pause, Pin, PinMany};
 use crate::store::End;
-use crate::ttl::Override;
+use crate::ttl::{Horizon, Override, Suspension};
 use crate::view::{Change, GroupId};
 
 impl Judge<'_> {
@@ -56,19 +57,34 @@ impl Judge<'_> {
     }
 
     /// Sets or takes away an override.
-    pub(super) fn pin(&mut self, pin: Pin) -> Answer {
-        let Pin { key, of, by } = pin;
-        self.forget_if_expired(&key);
-        let Some(id) = self.index.find(&key) else {
-            return no_such_group(&key);
+    pub(super) fn pin(&mut self, pin: &Pin) -> Answer {
+        self.forget_if_expired(&pin.key);
+        let Some(id) = self.index.find(&pin.key) else {
+            return no_such_group(&pin.key);
         };
-        let of = of.map(|(ttl, lasts, reason)| {
-            let until = lasts.map(|lasts| self.now.ttl.plus(lasts));
+        Ok(self.pin_group(id, &pin.key, pin.of.as_ref()))
+    }
+
+    /// Sets or takes away the overrides of those of these groups that are there.
+    pub(super) fn pin_many(&mut self, pins: &PinMany) -> Done {
+        let mut groups = 0;
+        for key in &pins.keys {
+            self.forget_if_expired(key);
+            if let Some(id) = self.index.find(key) {
+                self.pin_group(id, key, pins.of.as_ref());
+                groups += 1;
+            }
+        }
+        Done::Pinned { groups }
+    }
+
+    fn pin_group(&mut self, id: GroupId, key: &GroupKey, of: Option<&NewOverride>) -> Done {
+        let of = of.map(|new| {
             Box::new(Override {
-                ttl,
-                until,
-                reason,
-                by,
+                ttl: new.ttl,
+                until: new.lasts.map(|lasts| self.now.ttl.plus(lasts)),
+                reason: new.reason.clone(),
+                by: new.by.clone(),
                 set: self.now.wall,
             })
         });
@@ -76,7 +92,7 @@ impl Judge<'_> {
         if let Some(group) = self.index.get_mut(id) {
             group.pinned = of;
         }
-        Ok(self.reschedule(id))
+        self.reschedule(id)
     }
 
     /// Starts a group's TTL clock anew.
@@ -87,7 +103,7 @@ impl Judge<'_> {
         };
         let now = self.now.ttl;
         if let Some(group) = self.index.get_mut(id) {
-            group.head.clock_start = now;
+            (group.head.clock_start, group.head.clock_ahead) = (now, None);
             let head = group.head.clone();
             self.staged.write_head(key.clone(), head);
         }
@@ -101,15 +117,21 @@ impl Judge<'_> {
         };
         let schedule = self.schedule(&group.key, &group.head, group.pinned.as_deref());
         let expires = self.expires(&schedule);
+        let (mut removed, mut set) = (Vec::new(), Vec::new());
+        if self.departed.is_some() && !group.hides_times() {
+            let identity = Identity::new(&group.key);
+            self.expose(&schedule, &identity, &mut removed, &mut set);
+        }
         if let Some(group) = self.index.get_mut(id) {
             group.schedule = schedule;
             let life = Some(group.life());
-            let (removed, set) = (Vec::new(), Vec::new());
             self.judged.changes.push(Change {
                 group: id,
                 removed,
                 set,
                 life,
+                later: self.later(id),
+                gone: None,
             });
         }
         Done::Scheduled { expires }
@@ -129,15 +151,38 @@ impl Judge<'_> {
         let suspended = match pause {
             Pause::Begin { lasts, reason, by } => {
                 let until = lasts.map(|lasts| self.now.ttl.plus(lasts));
-                Some(self.expiry.pause(until, reason, by))
+                let at = Horizon::SUSPENDED;
+                Some(self.begin_pause(Suspension {
+                    at,
+                    until,
+                    reason,
+                    by,
+                }))
             }
             Pause::End => {
-                self.expiry.resume();
+                // Readers are told when it is on disk: a failed commit must not let groups
+                // expire that are still there.
+                self.judged.pause = Some(PauseChange::Ended);
+                self.now.horizon = self.expiry.horizon_without_pause();
                 None
             }
         };
         self.staged.pause(suspended.clone());
-        self.now.horizon = self.expiry.horizon();
         Done::Suspended { pause: suspended }
+    }
+
+    /// Suspends expiry, and removes what has expired until this instant. Whoever asks for a
+    /// pause has let the reaper run before, so that these are few.
+    fn begin_pause(&mut self, pause: Suspension) -> Suspension {
+        if self.judged.pause == Some(PauseChange::Ended) {
+            self.expiry.resume();
+        }
+        let at = self.expiry.pause(pause.clone());
+        self.now.horizon = at;
+        let (groups, _) = self.index.slice(0, usize::MAX);
+        self.reap(&groups);
+        self.now.horizon = Horizon::SUSPENDED;
+        self.judged.pause = Some(PauseChange::Begun(at));
+        pause
     }
 }

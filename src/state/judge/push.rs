@@ -1,22 +1,30 @@
 //! Pushes, and pushes that failed.
 
-use super::{Judge, Now};
+use std::sync::Arc;
+
+use super::{Holds, Judge, Now};
 use crate::format::text_write::Identity;
 use crate::limits::FAILURE_TEXT;
 use crate::model::GroupKey;
 use crate::push::refusal::Refusal;
-use crate::state::check::{Twin, check, twin};
-use crate::state::index::Held;
+use crate::push::rewrite::PUSH_TIME;
+use crate::state::check::{Conflict, check};
+use crate::state::index::{Held, HiddenFamilies};
 use crate::state::prepare::{PreparedFamily, PreparedPush};
 use crate::state::request::{Answer, Done, FailedPush, Method, Refused};
+use crate::state::twin::expired_twins;
 use crate::store::{Failure, FamilyFacts, Head, Packed, ReadError, Stored};
 
 impl Judge<'_> {
     pub(super) fn push(&mut self, push: PreparedPush) -> Result<Answer, ReadError> {
         self.forget_if_expired(&push.key);
+        if push.is_faulty {
+            return self.push_hiding(push);
+        }
         match check(&push, self.index, &self.staged, self.now.horizon)? {
             Ok(in_the_way) => in_the_way.into_iter().for_each(|id| self.expire(id)),
-            Err(refusal) if refusal.leaves_mark => {
+            Err(_) if push.hides => return self.push_hiding(push),
+            Err(Conflict { refusal, .. }) if refusal.leaves_mark => {
                 let PreparedPush {
                     key,
                     pusher,
@@ -28,31 +36,45 @@ impl Judge<'_> {
                     pusher,
                     pushed_ttl,
                     refusal,
+                    hides: false,
                 };
                 return Ok(self.fail(failed));
             }
-            Err(refusal) => return Ok(Err(Refused::Inconsistent(refusal))),
+            Err(conflict) => return Ok(Err(Refused::Inconsistent(conflict.refusal))),
         }
-        self.store(push)
+        self.store(push, HiddenFamilies::new(), Vec::new())
     }
 
-    /// Stores a push that has been checked.
-    pub(super) fn store(&mut self, push: PreparedPush) -> Result<Answer, ReadError> {
+    /// Stores a push that has been checked. `hidden` are those of its families that may not
+    /// be shown, `removed` families that the group showed and that were taken out before.
+    pub(super) fn store(
+        &mut self,
+        push: PreparedPush,
+        mut hidden: HiddenFamilies,
+        removed: Vec<Arc<str>>,
+    ) -> Result<Answer, ReadError> {
         let kept = self.kept(&push);
+        let kept_hidden = self.kept_hidden(&push);
+        let keeps = !kept.is_empty() || !kept_hidden.is_empty();
         let heartbeat = push.method == Method::Merge
             && push.families.is_empty()
             && self.index.find(&push.key).is_some();
         let mut holds: Vec<Held> = Vec::with_capacity(push.families.len() + kept.len());
-        holds.extend(push.families.iter().map(|family| self.held(family)));
+        for family in &push.families {
+            if !hidden.contains_key(&family.rendered.name) {
+                holds.push(self.held(family));
+            }
+        }
         holds.extend(&kept);
-        let head = self.pushed_head(&push, &holds);
+        hidden.extend(kept_hidden);
+        let head = self.pushed_head(&push, &holds, &hidden);
         if heartbeat {
             self.staged.write_head(push.key.clone(), head.clone());
         } else {
-            let families = if kept.is_empty() {
-                push.packed
-            } else {
+            let families = if keeps {
                 self.merge(&push)?
+            } else {
+                push.packed
             };
             let stored = Stored {
                 pushed: self.now.wall,
@@ -64,15 +86,22 @@ impl Judge<'_> {
             .families
             .into_iter()
             .map(|family| family.rendered)
+            .filter(|rendered| !hidden.contains_key(&rendered.name))
             .collect();
-        let schedule = self.show(push.key, head, holds, set, &push.identity);
+        let holds = Holds {
+            families: holds,
+            hidden,
+            set,
+            removed,
+        };
+        let schedule = self.show(push.key, head, holds, &push.identity, true);
         Ok(Ok(Done::Pushed {
             expires: self.expires(&schedule),
         }))
     }
 
     /// What the group holds that this push leaves alone.
-    fn kept(&self, push: &PreparedPush) -> Vec<Held> {
+    pub(super) fn kept(&self, push: &PreparedPush) -> Vec<Held> {
         let group = self
             .index
             .group(&push.key)
@@ -81,6 +110,19 @@ impl Judge<'_> {
         let name = |held: &Held| self.index.families.name(held.family);
         held.filter(|held| name(held).is_some_and(|name| !push.has(name)))
             .copied()
+            .collect()
+    }
+
+    /// The same of families that it does not show.
+    fn kept_hidden(&self, push: &PreparedPush) -> HiddenFamilies {
+        let group = self
+            .index
+            .group(&push.key)
+            .filter(|_| push.method == Method::Merge);
+        let hidden = group.into_iter().flat_map(|group| &group.hidden);
+        hidden
+            .filter(|(name, _)| name.as_ref() != PUSH_TIME && !push.has(name))
+            .map(|(name, hiding)| (Arc::clone(name), hiding.clone()))
             .collect()
     }
 
@@ -93,17 +135,23 @@ impl Judge<'_> {
         }
     }
 
-    fn pushed_head(&self, push: &PreparedPush, holds: &[Held]) -> Head {
+    fn pushed_head(&self, push: &PreparedPush, holds: &[Held], hidden: &HiddenFamilies) -> Head {
+        let hidden = hidden
+            .iter()
+            .filter(|(name, _)| name.as_ref() != PUSH_TIME)
+            .map(|(_, hiding)| hiding.series);
+        let all = || holds.iter().map(|held| held.series).chain(hidden.clone());
         let old = self.index.group(&push.key).map(|group| &group.head);
         let Now { ttl, wall, .. } = self.now;
         Head {
             created: old.map_or(wall, |old| old.created),
             last_push: wall,
             clock_start: ttl,
+            clock_ahead: None,
             pushed_ttl: push.pushed_ttl,
             pushes: old.map_or(0, |old| old.pushes) + 1,
-            families: u32::try_from(holds.len()).unwrap_or(u32::MAX),
-            series: holds.iter().map(|held| u64::from(held.series)).sum(),
+            families: u32::try_from(all().count()).unwrap_or(u32::MAX),
+            series: all().map(u64::from).sum(),
             pusher: push.pusher.clone(),
             failure: old.and_then(|old| old.failure.clone()),
         }
@@ -135,16 +183,20 @@ impl Judge<'_> {
             pusher,
             pushed_ttl,
             refusal,
+            hides,
         } = failed;
         self.forget_if_expired(&key);
-        if self.index.find(&key).is_none()
-            && let Some(twin) = self.live_twin(&key)
-        {
+        let mut holds = Holds::default();
+        if let Some(old) = self.index.group(&key) {
+            holds.families.clone_from(&old.families);
+            holds.hidden = old.hidden.clone();
+        } else if hides {
+            holds.hidden = self.hidden_times(&key);
+        } else if let Some(twin) = self.live_twin(&key) {
             // The marker would show the same series as the twin's.
             return Err(Refused::Inconsistent(twin));
         }
         let old = self.index.group(&key);
-        let families = old.map(|group| group.families.clone()).unwrap_or_default();
         let new = || Head {
             created: self.now.wall,
             clock_start: self.now.ttl,
@@ -159,18 +211,19 @@ impl Judge<'_> {
         });
         self.staged.write_head(key.clone(), head.clone());
         let identity = Identity::new(&key);
-        self.show(key, head, families, Vec::new(), &identity);
+        self.show(key, head, holds, &identity, false);
         Err(Refused::Inconsistent(refusal))
     }
 
     fn live_twin(&mut self, key: &GroupKey) -> Option<Refusal> {
-        match twin(key, self.index, self.now.horizon) {
-            Twin::None => None,
-            Twin::Expired(id) => {
-                self.expire(id);
+        match expired_twins(key, self.index, self.now.horizon) {
+            Ok(twins) => {
+                for id in twins {
+                    self.expire(id);
+                }
                 None
             }
-            Twin::Live(refusal) => Some(refusal),
+            Err(conflict) => Some(conflict.refusal),
         }
     }
 }

@@ -1,0 +1,160 @@
+//! TTLs as series of their own (`--ttl.expose`): of each group its TTL and its expiry, and
+//! of groups that have expired and not come back their last push.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, LazyLock};
+
+use crate::clock::UnixNanos;
+use crate::format::form::write_sample;
+use crate::format::text_write::Identity;
+use crate::model::{GroupKey, Kind};
+use crate::push::rewrite::{EXPIRED_LAST_PUSH, GROUP_EXPIRY, GROUP_TTL};
+use crate::telemetry::own_help;
+use crate::ttl::Ttl;
+use crate::view::{Change, Gone, GroupId, RenderedFamily};
+
+/// A name and its help, shared by all groups.
+struct Exposed {
+    name: Arc<str>,
+    help: Option<Arc<str>>,
+}
+
+impl Exposed {
+    fn of(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            help: own_help(name).map(Arc::from),
+        }
+    }
+
+    fn sample(&self, identity: &Identity, value: f64) -> RenderedFamily {
+        let mut text = Vec::with_capacity(128);
+        let legacy = write_sample(&mut text, &self.name, identity, value);
+        RenderedFamily {
+            name: Arc::clone(&self.name),
+            kind: Kind::Gauge,
+            help: self.help.clone(),
+            text: text.into(),
+            legacy,
+        }
+    }
+}
+
+static TTL: LazyLock<Exposed> = LazyLock::new(|| Exposed::of(GROUP_TTL));
+static EXPIRY: LazyLock<Exposed> = LazyLock::new(|| Exposed::of(GROUP_EXPIRY));
+static LAST_PUSH: LazyLock<Exposed> = LazyLock::new(|| Exposed::of(EXPIRED_LAST_PUSH));
+
+/// The names of both families of a group.
+pub(super) fn names() -> [Arc<str>; 2] {
+    [Arc::clone(&TTL.name), Arc::clone(&EXPIRY.name)]
+}
+
+/// TTL and expiry of a group with this TTL and deadline, when TTL time is `ttl` and the wall clock
+/// shows `wall`. One that never expires has a TTL of `+Inf` and no expiry.
+pub(super) fn rendered(
+    (of, deadline): (Ttl, Option<UnixNanos>),
+    (ttl, wall): (UnixNanos, UnixNanos),
+    identity: &Identity,
+) -> Vec<RenderedFamily> {
+    let seconds = match of {
+        Ttl::Never => f64::INFINITY,
+        Ttl::After(span) => span.as_secs_f64(),
+    };
+    let mut families = vec![TTL.sample(identity, seconds)];
+    families.extend(deadline.map(|deadline| {
+        let late = u64::try_from(ttl.since(deadline).as_nanos()).unwrap_or(u64::MAX);
+        let at = wall.plus(deadline.since(ttl)).0.saturating_sub(late);
+        EXPIRY.sample(identity, UnixNanos(at).as_seconds_f64())
+    }));
+    families
+}
+
+/// The last push of a group that has expired.
+pub(super) fn last_push_of(gone: &Gone, identity: &Identity) -> RenderedFamily {
+    LAST_PUSH.sample(identity, gone.last_push.as_seconds_f64())
+}
+
+/// Groups that have expired and not come back, each with its record in the history.
+#[derive(Debug, Default)]
+pub(super) struct Departed {
+    /// The record's number, and the place of the line in the view.
+    groups: HashMap<GroupKey, (u64, GroupId)>,
+    by_record: BTreeMap<u64, GroupKey>,
+    /// Places that are free again.
+    free: Vec<GroupId>,
+}
+
+impl Departed {
+    /// Takes a group in that has expired.
+    pub(super) fn add(&mut self, record: u64, key: &GroupKey, last_push: UnixNanos) -> Change {
+        let key = as_shown(key);
+        let place = match self.groups.get(&key) {
+            Some((old, place)) => {
+                self.by_record.remove(old);
+                *place
+            }
+            None => self.place(),
+        };
+        let gone = Gone {
+            key: key.clone(),
+            last_push,
+        };
+        let set = last_push_of(&gone, &Identity::new(&key));
+        self.by_record.insert(record, key.clone());
+        self.groups.insert(key, (record, place));
+        Change {
+            group: place,
+            removed: Vec::new(),
+            set: vec![set],
+            life: None,
+            later: None,
+            gone: Some(gone),
+        }
+    }
+
+    /// Takes a group out that has come back, or was deleted after it had.
+    pub(super) fn remove(&mut self, key: &GroupKey) -> Option<Change> {
+        if self.groups.is_empty() {
+            return None;
+        }
+        let (record, place) = self.groups.remove(&as_shown(key))?;
+        self.by_record.remove(&record);
+        self.free.push(place);
+        Some(Change {
+            group: place,
+            removed: vec![Arc::clone(&LAST_PUSH.name)],
+            set: Vec::new(),
+            life: None,
+            later: None,
+            gone: None,
+        })
+    }
+
+    /// Takes those out whose records are below this number.
+    pub(super) fn forget_below(&mut self, record: u64) -> Vec<Change> {
+        let kept = self.by_record.split_off(&record);
+        let gone = std::mem::replace(&mut self.by_record, kept);
+        let gone = gone.into_values();
+        gone.filter_map(|key| self.remove(&key)).collect()
+    }
+
+    /// Places are numbered from the end, where no group that is there ever is.
+    fn place(&mut self) -> GroupId {
+        self.free.pop().unwrap_or_else(|| {
+            let taken = u32::try_from(self.groups.len()).unwrap_or_default();
+            GroupId(u32::MAX - taken)
+        })
+    }
+}
+
+/// `{L}` and `{L, instance=""}` are one series: every scrape adds an empty instance.
+fn as_shown(key: &GroupKey) -> GroupKey {
+    if key.get("instance") != Some("") {
+        return key.clone();
+    }
+    let labels = key.labels().into_iter();
+    let labels = labels
+        .filter(|(name, _)| *name != "instance" && *name != "job")
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    GroupKey::new(key.job(), &labels.collect())
+}

@@ -1,0 +1,329 @@
+//! The exposition in forms other than the view's text: protobuf, and other
+//! escapings of names where there are names to escape.
+//!
+//! Made from the facts in the store when somebody asks, and kept beside the view
+//! until nobody has asked for a while. The first scrape reads all groups, later
+//! ones those that have changed. What is read is the store as of one commit, and
+//! the groups that have changed are those of the view at the same commit: the
+//! writer opens the one, the apply thread hands it over when the other has come as
+//! far. So such a scrape shows whole pushes, and all that was answered before it
+//! began. While nobody asks nothing is kept, and pushes do nothing for it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Weak};
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::clock::UnixNanos;
+use crate::format::form::Form;
+use crate::format::text_write::Identity;
+use crate::limits::{FORM_IDLE, FORMS};
+use crate::push::rewrite::PUSH_TIME;
+use crate::store::ReadError;
+use crate::view::{Change, Changed, Content, GroupId, Life, RenderedFamily, Shows, Snapshot};
+
+use super::exposed;
+use super::handle::State;
+use super::load::{damaged, model_of};
+use super::prepare::render;
+use super::request::Look;
+use super::shared::Reading;
+use super::times;
+
+/// Contents of other forms than the view's. Locked while one is brought up to date:
+/// scrapes that come meanwhile wait, and find it done.
+#[derive(Debug, Default)]
+pub(super) struct Forms(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    contents: Vec<Encoded>,
+    /// Whether somebody looks out for contents that nobody uses any more.
+    swept: bool,
+}
+
+/// The whole exposition in one form.
+#[derive(Debug)]
+struct Encoded {
+    form: Form,
+    content: Content,
+    /// The families in which each group is.
+    held: HashMap<GroupId, Box<[Arc<str>]>>,
+    /// TTL time.
+    used: UnixNanos,
+}
+
+/// What groups are encoded from.
+struct Source<'a> {
+    /// The store as of one commit.
+    reading: &'a Reading,
+    /// TTL time and the wall clock, if TTLs are shown as series.
+    exposed: Option<(UnixNanos, UnixNanos)>,
+}
+
+impl State {
+    /// Everything that has not expired, in this form. `None` while the store cannot be
+    /// read; the view's own text can be had then.
+    pub async fn snapshot_in(self: &Arc<Self>, form: Form) -> Option<Arc<Snapshot>> {
+        let state = Arc::clone(self);
+        let mut kept = Arc::clone(&state.forms.0).lock_owned().await;
+        // A task of its own: changes that were handed over must be applied, whether or
+        // not the scraper is still there.
+        let work = tokio::spawn(async move {
+            if !kept.contents.iter().any(|kept| kept.form == form) {
+                state.view().forget(form); // Then all groups are changed ones.
+            }
+            let look = state.look(form).await?;
+            if !std::mem::replace(&mut kept.swept, true) {
+                tokio::spawn(sweep(Arc::downgrade(&state)));
+            }
+            let work = move || state.snapshot_of(kept, form, look);
+            tokio::task::spawn_blocking(work).await.ok().flatten()
+        });
+        work.await.ok().flatten()
+    }
+
+    fn snapshot_of(
+        &self,
+        mut kept: OwnedMutexGuard<Kept>,
+        form: Form,
+        look: Look,
+    ) -> Option<Arc<Snapshot>> {
+        let old = kept.contents.iter().position(|kept| kept.form == form);
+        let old = old.map(|at| kept.contents.swap_remove(at));
+        let mut encoded = match (old, &look.changed) {
+            (Some(old), Changed::Some(_)) => old,
+            _ => Encoded::new(form),
+        };
+        encoded.used = self.expiry().now();
+        let (Changed::All(changed) | Changed::Some(changed)) = look.changed;
+        let source = Source {
+            reading: &look.reading,
+            exposed: self
+                .exposes()
+                .then(|| (self.clock().ttl_now(), self.clock().wall())),
+        };
+        if let Err(error) = encoded.update(changed, &source) {
+            tracing::warn!(%error, "the exposition could not be encoded; it is sent as text");
+            self.view().forget(form);
+            return None;
+        }
+        let snapshot = encoded.content.snapshot(self.expiry().horizon());
+        kept.contents.push(encoded);
+        if kept.contents.len() > FORMS {
+            let oldest = kept.contents.iter().enumerate();
+            if let Some((at, _)) = oldest.min_by_key(|(_, kept)| kept.used) {
+                self.view().forget(kept.contents.remove(at).form);
+            }
+        }
+        Some(snapshot)
+    }
+}
+
+/// Drops what nobody has used for a while, until there is nothing left.
+async fn sweep(state: Weak<State>) {
+    loop {
+        let Some(clock) = state.upgrade().map(|state| state.clock().clone()) else {
+            return;
+        };
+        clock.sleep_until(clock.ttl_now().plus(FORM_IDLE)).await;
+        let Some(state) = state.upgrade() else {
+            return;
+        };
+        let mut kept = Arc::clone(&state.forms.0).lock_owned().await;
+        let now = clock.ttl_now();
+        kept.contents.retain(|encoded| {
+            let used = now.since(encoded.used) < FORM_IDLE;
+            if !used {
+                state.view().forget(encoded.form);
+            }
+            used
+        });
+        if kept.contents.is_empty() {
+            kept.swept = false;
+            return;
+        }
+    }
+}
+
+impl Encoded {
+    fn new(form: Form) -> Self {
+        Self {
+            form,
+            content: Content::new(form),
+            held: HashMap::new(),
+            used: UnixNanos::default(),
+        }
+    }
+
+    /// Encodes these groups anew.
+    fn update(
+        &mut self,
+        changed: Vec<(GroupId, Option<Shows>)>,
+        source: &Source<'_>,
+    ) -> Result<(), ReadError> {
+        for (group, shows) in changed {
+            let set = match &shows {
+                Some(Shows::Group(life)) => self.encode(life, source)?,
+                Some(Shows::Gone(gone)) => {
+                    let identity = Identity::in_form(&gone.key, self.form);
+                    vec![exposed::last_push_of(gone, &identity)]
+                }
+                None => Vec::new(),
+            };
+            let names = set.iter().map(|family| Arc::clone(&family.name)).collect();
+            let old = match shows {
+                Some(_) => self.held.insert(group, names),
+                None => self.held.remove(&group),
+            };
+            let mut removed = old.unwrap_or_default().into_vec();
+            let kept: HashSet<&str> = set.iter().map(|family| family.name.as_ref()).collect();
+            removed.retain(|name| !kept.contains(name.as_ref()));
+            let (life, gone) = match shows {
+                Some(Shows::Group(life)) => (Some(life), None),
+                Some(Shows::Gone(gone)) => (None, Some(gone)),
+                None => (None, None),
+            };
+            self.content.apply(&Change {
+                group,
+                removed,
+                set,
+                life,
+                later: None,
+                gone,
+            });
+        }
+        Ok(())
+    }
+
+    /// All families of a group that are shown.
+    fn encode(&self, life: &Life, source: &Source<'_>) -> Result<Vec<RenderedFamily>, ReadError> {
+        let key = &life.key;
+        let Some(facts) = source.reading.group(key)? else {
+            return Err(damaged(key, "the group is shown and not stored"));
+        };
+        let families = facts.stored.map(|stored| stored.families.unpack());
+        let families = families
+            .transpose()
+            .map_err(|reason| damaged(key, reason))?
+            .unwrap_or_default();
+        let hidden = source.reading.hidden(key)?;
+        let is_hidden = |name: &str| hidden.iter().any(|family| family.name == name);
+        let identity = Identity::in_form(key, self.form);
+        let mut set = Vec::with_capacity(families.len() + 2);
+        for facts in families.iter().filter(|facts| !is_hidden(&facts.name)) {
+            let family = model_of(key, facts)?;
+            set.push(RenderedFamily {
+                name: self.content.shared_name(&facts.name),
+                ..render(&facts.name, &family, &identity)
+            });
+        }
+        if !is_hidden(PUSH_TIME) {
+            set.extend(times::rendered(&facts.head, &identity));
+            if let Some(now) = source.exposed {
+                set.extend(exposed::rendered((life.ttl, life.deadline), now, &identity));
+            }
+        }
+        Ok(set)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::format::escape::Escaping;
+    use crate::format::form::Encoding;
+    use crate::format::name::NameRule;
+    use crate::format::text_read;
+    use crate::model::GroupKey;
+    use crate::state::{Method, StateSettings, prepare};
+    use crate::store::{Place, Pusher};
+    use crate::telemetry::{Telemetry, own_kind};
+    use crate::ttl::TtlPolicy;
+
+    fn form(escaping: Escaping) -> Form {
+        Form {
+            encoding: Encoding::Protobuf,
+            escaping,
+        }
+    }
+
+    async fn push(state: &State, job: &str) {
+        let families = text_read::parse(b"m 1\n").expect("a body that parses");
+        let key = GroupKey::new(job, &BTreeMap::new());
+        let pusher = Pusher::default();
+        let push = prepare(key, Method::Replace, families, None, pusher, own_kind);
+        let stored = state.store(push.expect("a push that can be stored")).await;
+        stored.expect("stored");
+    }
+
+    /// The escapings of the forms that are kept, and the groups noted for them.
+    async fn kept(state: &State) -> Vec<(Escaping, usize)> {
+        let forms = Arc::clone(&state.forms.0).lock_owned().await;
+        let kept = forms.contents.iter().map(|kept| kept.form.escaping);
+        let mut kept: Vec<_> = kept
+            .map(|escaping| (escaping, state.view().noted(form(escaping)).unwrap_or(99)))
+            .collect();
+        kept.sort_unstable();
+        kept
+    }
+
+    #[test]
+    fn forms_are_kept_while_they_are_used_and_not_more_than_two() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let (clock, hands) = Clock::manual(UnixNanos(1_800_000_000_000_000_000));
+        let settings = StateSettings {
+            place: Place::folder(folder.path()),
+            policy: TtlPolicy::default(),
+            keep_history: Duration::ZERO,
+            startup_grace: Duration::ZERO,
+            expose: false,
+            import: None,
+            names: NameRule::Legacy,
+            clock,
+        };
+        let started = {
+            let _in_runtime = runtime.enter();
+            State::start(settings, Arc::new(Telemetry::new())).expect("a state")
+        };
+        let state = started.0;
+        let use_form = async |escaping| {
+            let snapshot = state.snapshot_in(form(escaping)).await;
+            assert_eq!(snapshot.expect("a snapshot").form(), form(escaping));
+            hands.advance(Duration::from_secs(1));
+        };
+        runtime.block_on(async {
+            push(&state, "a").await;
+            assert_eq!(state.view().noted(form(Escaping::Dots)), None);
+            use_form(Escaping::Dots).await;
+            push(&state, "b").await;
+            push(&state, "b").await;
+            assert_eq!(kept(&state).await, [(Escaping::Dots, 1)]);
+            use_form(Escaping::Values).await;
+            use_form(Escaping::Dots).await;
+            use_form(Escaping::AllowUtf8).await;
+            let both = [(Escaping::AllowUtf8, 0), (Escaping::Dots, 0)];
+            assert_eq!(
+                kept(&state).await,
+                both,
+                "the one not used for longest went"
+            );
+            assert_eq!(state.view().noted(form(Escaping::Values)), None);
+            let mut idle = FORM_IDLE;
+            while !kept(&state).await.is_empty() {
+                hands.advance(idle);
+                idle = FORM_IDLE / 10;
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(state.view().noted(form(Escaping::Dots)), None);
+            use_form(Escaping::Dots).await;
+            assert_eq!(kept(&state).await, [(Escaping::Dots, 0)]);
+        });
+        state.close();
+    }
+}
