@@ -1,6 +1,7 @@
 //! The whole gateway as one value: what `main` and tests start and stop.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::config::PolicySource;
-use crate::http::{Context, Doors, Limits, Listener, Server, reload_policy};
+use crate::format::name::NameRule;
+use crate::http::{Context, Doors, Limits, Listener, Server, Site, reload_policy};
 use crate::limits::{KEEP_HISTORY, MAX_BODY};
 use crate::state::{Loaded, State, StateError, StateSettings, reap_expired};
 use crate::store::Place;
@@ -26,10 +28,21 @@ pub struct GatewaySettings {
     pub keep_history: Duration,
     /// For how long after the start nothing expires.
     pub startup_grace: Duration,
+    /// Whether TTLs are shown as series.
+    pub expose: bool,
     /// Largest request body as sent, bytes.
     pub max_body: usize,
+    /// Whether inconsistent pushes are taken, and what cannot be shown of them hidden.
+    pub hide_inconsistent: bool,
+    /// Names that pushed metrics and labels may have.
+    pub names: NameRule,
     /// What is open to whoever can reach the gateway.
     pub doors: Doors,
+    /// Where the pages are, and what the gateway tells of its flags.
+    pub site: Site,
+    /// The Pushgateway's persistence file, whose groups a store that never held anything
+    /// takes over.
+    pub import: Option<PathBuf>,
     /// The time.
     pub clock: Clock,
     /// Whether expired groups are removed. Tests hold the reaper back to show
@@ -45,8 +58,13 @@ impl GatewaySettings {
             policy: TtlPolicy::default(),
             keep_history: KEEP_HISTORY,
             startup_grace: Duration::ZERO,
+            expose: false,
             max_body: MAX_BODY,
+            hide_inconsistent: false,
+            names: NameRule::Legacy,
             doors: Doors::default(),
+            site: Site::default(),
+            import: None,
             clock,
             reap: true,
         }
@@ -57,6 +75,7 @@ impl GatewaySettings {
 #[derive(Debug)]
 pub struct Gateway {
     addresses: Vec<SocketAddr>,
+    context: Arc<Context>,
     server: Server,
     state: Arc<State>,
     reaper: Option<JoinHandle<()>>,
@@ -76,21 +95,35 @@ impl Gateway {
             policy,
             keep_history,
             startup_grace,
+            expose,
             max_body,
+            hide_inconsistent,
+            names,
             doors,
+            site,
+            import,
             clock,
             reap,
         } = settings;
         let addresses = listeners.iter().map(Listener::address).collect();
-        let telemetry = Arc::new(Telemetry::new());
-        let limits = Limits { body: max_body };
-        let context = Arc::new(Context::new(Arc::clone(&telemetry), limits, doors));
+        let telemetry = Arc::new(Telemetry::with_clock(clock.clone()));
+        let started = clock.wall();
+        let limits = Limits {
+            body: max_body,
+            hide_inconsistent,
+            names,
+        };
+        let context = Context::new(Arc::clone(&telemetry), limits, doors, site, started);
+        let context = Arc::new(context);
         let server = Server::start(listeners, &context);
         let settings = StateSettings {
             place,
             policy,
             keep_history,
             startup_grace,
+            expose,
+            import,
+            names,
             clock,
         };
         let load = tokio::task::spawn_blocking(move || State::start(settings, telemetry));
@@ -109,6 +142,7 @@ impl Gateway {
         Ok((
             Self {
                 addresses,
+                context,
                 server,
                 state,
                 reaper,
@@ -127,12 +161,20 @@ impl Gateway {
     /// # Errors
     /// Names all faults; the rules that were in force stay.
     pub async fn reload(&self, source: &PolicySource) -> Result<(), String> {
-        reload_policy(&self.state, source, false).await.map(drop)
+        reload_policy(&self.state, source, false)
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     /// Waits until the store is lost for good; says why.
     pub async fn broken(&self) -> String {
         self.state.health().broken().await
+    }
+
+    /// Waits until somebody asks by HTTP that the program ends.
+    pub async fn quit_requested(&self) {
+        self.context.quit_requested().await;
     }
 
     /// Lets requests in flight finish, then closes the store.

@@ -12,8 +12,10 @@ use std::str::FromStr;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::clock::Clock;
@@ -71,6 +73,11 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    // Of libraries no more than `info`: debugging HTTP/2 frames is nobody's business here.
+    let others = level.min(Level::INFO);
+    let targets = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_default(others);
     tracing_subscriber::fmt()
         // A failed write would be reported on standard error, by a macro that
         // panics if that is closed.
@@ -79,6 +86,7 @@ where
         .event_format(Lines { format, clock })
         .with_writer(out)
         .finish()
+        .with(targets)
 }
 
 /// Formats an event as one line.

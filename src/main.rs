@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -9,7 +10,7 @@ use tidegate::clock::Clock;
 use tidegate::gateway::{Gateway, GatewaySettings};
 use tidegate::settings::Settings;
 use tidegate::store::Place;
-use tidegate::{build_info, cli, flags, http, log};
+use tidegate::{build_info, cli, flags, http, log, systemd};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -49,25 +50,44 @@ fn settings(args: Vec<OsString>) -> Result<Settings, flags::Exit> {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let listeners = http::bind(&settings.listen)?;
+    let listeners = if settings.systemd_socket {
+        http::inherited()?
+    } else {
+        http::bind(&settings.listen)?
+    };
     announce(&settings);
     for listener in &listeners {
         tracing::info!(address = %listener.address(), "listening");
     }
     let clock = Clock::system();
+    let gate = settings.web_config.as_deref();
+    let gate = gate.map(|file| http::Gate::open(file, clock.clone()));
+    let gate = gate.transpose()?.map(Arc::new);
+    if let (Some(gate), Some(path)) = (&gate, &settings.web_config) {
+        tracing::info!(path = %path.display(), tls = gate.has_tls(), "web config file");
+    }
     let policy_source = settings.policy_source.clone();
     let gateway_settings = GatewaySettings {
         place: Place::folder(&settings.store),
         policy: settings.ttl,
         keep_history: settings.ttl_history,
         startup_grace: settings.ttl_startup_grace,
+        expose: settings.ttl_expose,
         max_body: settings.max_body,
+        hide_inconsistent: settings.hide_inconsistent,
+        names: settings.names,
         doors: http::Doors {
             admin: settings.enable_admin_api,
             reload: settings
                 .enable_lifecycle
                 .then(|| settings.policy_source.clone()),
+            gate,
         },
+        site: http::Site {
+            paths: settings.paths.clone(),
+            flags: settings.shown_flags.clone(),
+        },
+        import: settings.import,
         clock,
         reap: true,
     };
@@ -77,6 +97,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         series = loaded.series,
         "store loaded"
     );
+    systemd::ready();
     let broken = loop {
         tokio::select! {
             event = signals.next() => match event {
@@ -87,9 +108,11 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
                     break None;
                 }
             },
+            () = gateway.quit_requested() => break None,
             reason = gateway.broken() => break Some(reason),
         }
     };
+    systemd::stopping();
     gateway.stop().await;
     tracing::info!("stopped");
     broken.map_or(Ok(()), |reason| Err(anyhow::anyhow!(reason)))
@@ -151,6 +174,7 @@ impl Signals {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
+    systemd::failed(&format!("{error:#}"));
     let text = format!("tidegate: error: {error:#}\n");
     flags::Exit { code: 1, text }.print()
 }

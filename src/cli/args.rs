@@ -52,10 +52,26 @@ pub(super) enum Check {
         /// What would be given as --config.file.
         file: PathBuf,
     },
+    /// Say what would be imported of a persistence file of the Pushgateway, and what not
+    /// and why. Exit code 1 if it is no such file.
+    Import {
+        /// What would be given as --persistence.file.
+        file: PathBuf,
+        /// Take label names of any UTF-8, as a start with this flag does.
+        #[arg(long = "push.enable-utf8-names")]
+        utf8_names: bool,
+    },
+    /// Say all that is wrong with a web config file, its certificates included (exit
+    /// code 1), or what it asks for.
+    WebConfig {
+        /// What would be given as --web.config.file.
+        file: PathBuf,
+    },
 }
 
 /// The gateway that is asked, and the form of the answer.
 #[derive(ClapArgs, Clone, Debug)]
+#[command(next_help_heading = "Gateway and answer")]
 pub(super) struct Target {
     /// Address of the gateway, its path prefix included.
     #[arg(
@@ -113,25 +129,16 @@ pub(super) enum TtlCommand {
         #[arg(long = "match", value_name = "SELECTOR", value_parser = selector, conflicts_with = "labels")]
         matching: Vec<Selector>,
     },
-    /// Override the TTL of a group.
+    /// Override the TTL of one group by its labels, or of all there are now that a selector
+    /// matches.
     Set {
         #[command(flatten)]
-        group: OneGroup,
-        /// The TTL: 6h, 7d, never.
-        #[arg(long, value_parser = ttl)]
-        ttl: Ttl,
-        /// For how long it holds; until the group ends if it is not given.
-        #[arg(long = "for", value_name = "DURATION", value_parser = span)]
-        span: Option<String>,
-        /// Why, for those who come later.
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-    },
-    /// Take the override of a group back.
-    Unset {
+        groups: Overridden,
         #[command(flatten)]
-        group: OneGroup,
+        new: NewTtl,
     },
+    /// Take back the override of one group by its labels, or of all that a selector matches.
+    Unset(Overridden),
     /// Start the TTL clock of a group anew, without a push.
     Touch {
         #[command(flatten)]
@@ -160,15 +167,8 @@ pub(super) enum GroupsCommand {
     Delete {
         #[command(flatten)]
         group: AnyGroup,
-        /// Groups to delete, such as '{job=~"ci-.*"}'. Repeatable.
-        #[arg(
-            long = "match",
-            value_name = "SELECTOR",
-            value_parser = selector,
-            required_unless_present = "labels",
-            conflicts_with = "labels"
-        )]
-        matching: Vec<Selector>,
+        #[command(flatten)]
+        matching: Matching,
         /// Only those whose last push is longer ago than this.
         #[arg(long, value_name = "DURATION", value_parser = span, conflicts_with = "labels")]
         older_than: Option<String>,
@@ -189,7 +189,7 @@ pub(super) struct Listing {
     #[arg(long, value_enum)]
     pub(super) state: Option<GroupState>,
 
-    /// Order of the list.
+    /// Order of the list; `ttl list` is by expires, `groups list` by job unless told.
     #[arg(long, value_enum)]
     pub(super) sort: Option<Sort>,
 
@@ -235,14 +235,54 @@ pub(super) struct OneGroup {
     pub(super) labels: Vec<(String, String)>,
 }
 
-/// For commands that remove things.
+/// All groups that match, where no group is named.
+#[derive(ClapArgs, Clone, Debug)]
+pub(super) struct Matching {
+    /// Groups that are meant, such as '{job=~"ci-.*"}'; '{}' is all. Repeatable: one of
+    /// them has to match.
+    #[arg(
+        long = "match",
+        value_name = "SELECTOR",
+        value_parser = selector,
+        required_unless_present = "labels",
+        conflicts_with = "labels"
+    )]
+    pub(super) selectors: Vec<Selector>,
+}
+
+/// Whose overrides to set or to take back.
+#[derive(ClapArgs, Clone, Debug)]
+pub(super) struct Overridden {
+    #[command(flatten)]
+    pub(super) group: AnyGroup,
+    #[command(flatten)]
+    pub(super) matching: Matching,
+    #[command(flatten)]
+    pub(super) caution: Caution,
+}
+
+/// An override to set.
+#[derive(ClapArgs, Clone, Debug)]
+pub(super) struct NewTtl {
+    /// The TTL: 6h, 7d, never.
+    #[arg(long, value_parser = ttl)]
+    pub(super) ttl: Ttl,
+    /// For how long it holds; until the group ends if it is not given.
+    #[arg(long = "for", value_name = "DURATION", value_parser = span)]
+    pub(super) span: Option<String>,
+    /// Why, for those who come later.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+/// For commands that remove things or change many at once.
 #[derive(ClapArgs, Clone, Copy, Debug)]
 pub(super) struct Caution {
     /// Do not ask.
     #[arg(long)]
     pub(super) yes: bool,
 
-    /// Only say what would be removed.
+    /// Only say what would be done.
     #[arg(long)]
     pub(super) dry_run: bool,
 }

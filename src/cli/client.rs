@@ -85,7 +85,8 @@ impl Client {
             .ok_or_else(not_ours)
     }
 
-    fn data(
+    /// The `data` of the answer to any request; null if there is none.
+    pub(super) fn data(
         &self,
         method: Method,
         path: &str,
@@ -151,7 +152,9 @@ fn text_of(mut answer: Response<ureq::Body>) -> Result<String, Failure> {
     let words: String = words.chars().take(CLIENT_WORDS).collect();
     let hint = match status {
         StatusCode::UNAUTHORIZED => "; give --username and --password-file",
-        status if status.is_redirection() => "; is --address complete, its path prefix included?",
+        status if status.is_redirection() => COMPLETE,
+        // Ours has a group's name in it; this one is of a path that nobody serves.
+        StatusCode::NOT_FOUND if json["error"].is_null() => COMPLETE,
         _ => "",
     };
     let colon = if words.is_empty() { "" } else { ": " };
@@ -161,6 +164,8 @@ fn text_of(mut answer: Response<ureq::Body>) -> Result<String, Failure> {
         super::table::printable_lines(&words)
     )))
 }
+
+const COMPLETE: &str = "; is --address complete, its path prefix included?";
 
 fn not_ours() -> Failure {
     let text = "the answer is not that of a tidegate; is --address right?";

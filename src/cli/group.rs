@@ -71,6 +71,12 @@ pub(super) fn shown<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) ->
     pairs.join(" ")
 }
 
+/// The same for labels as the command line took them.
+pub(super) fn named(labels: &[(String, String)]) -> String {
+    let labels = labels.iter();
+    shown(labels.map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
 /// A word of the shell.
 fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_.,:/@%+=".contains(c);

@@ -1,10 +1,12 @@
 //! `tidegate groups`.
 
 use serde_json::{Value, json};
+use ureq::http::Method;
 
 use super::args::{Caution, GroupState, GroupsCommand, Listing, Output, Sort, Target};
+use super::change::Change;
 use super::client::Client;
-use super::render::{self, answer, count};
+use super::render::{self, answer};
 use super::{Ask, Failure, consent, group};
 use crate::limits::API_PAGE;
 use crate::model::Selector;
@@ -22,16 +24,19 @@ pub(super) fn run(target: &Target, what: &GroupsCommand, ask: Ask<'_>) -> Result
             matching,
             older_than,
         } => {
-            if matching.is_empty() {
+            if matching.selectors.is_empty() {
                 return delete_one(&client, target.output, &group.labels, *caution, ask);
             }
-            let mut query = selectors(matching);
+            let mut query = selectors(&matching.selectors);
             query.extend(older_than.clone().map(|age| ("older_than", age)));
-            let removal = Removal {
+            let removal = Change {
+                method: Method::POST,
                 path: "/api/v1/admin/delete_groups",
                 query,
+                body: None,
                 verb: "delete",
                 done: "deleted",
+                rest: String::new(),
             };
             removal.run(&client, target.output, *caution, ask)
         }
@@ -96,11 +101,7 @@ fn delete_one(
     ask: Ask<'_>,
 ) -> Result<String, Failure> {
     let path = group::path(labels)?;
-    let shown = group::shown(
-        labels
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    );
+    let shown = group::named(labels);
     if caution.dry_run {
         let found = client.get(&format!("/api/v1/groups/{path}"), &[])?;
         let data = json!({ "groups": 1, "labels": [found["labels"]] });
@@ -116,47 +117,4 @@ fn delete_one(
             Ok(answer(output, &data, |_| format!("deleted {shown}\n")))
         }
     }
-}
-
-/// A request that removes groups and can be tried first.
-pub(super) struct Removal {
-    pub(super) path: &'static str,
-    pub(super) query: Vec<(&'static str, String)>,
-    pub(super) verb: &'static str,
-    pub(super) done: &'static str,
-}
-
-impl Removal {
-    /// Asks first, unless told not to, with the number of groups it is about.
-    pub(super) fn run(
-        mut self,
-        client: &Client,
-        output: Output,
-        caution: Caution,
-        ask: Ask<'_>,
-    ) -> Result<String, Failure> {
-        if caution.dry_run || !caution.yes {
-            let mut query = self.query.clone();
-            query.push(("dry_run", "true".to_owned()));
-            let found = client.post(self.path, &query, None)?;
-            let groups = groups_of(&found);
-            if caution.dry_run || groups == 0 {
-                let text = |data: &Value| {
-                    let labels = render::label_lines(data);
-                    format!("would {} {}\n{labels}", self.verb, count(groups))
-                };
-                return Ok(answer(output, &found, text));
-            }
-            let labels = render::label_lines(&found);
-            consent(&format!("{labels}{} {}?", self.verb, count(groups)), ask)?;
-        }
-        let query = std::mem::take(&mut self.query);
-        let removed = client.post(self.path, &query, None)?;
-        let text = |data: &Value| format!("{} {}\n", self.done, count(groups_of(data)));
-        Ok(answer(output, &removed, text))
-    }
-}
-
-fn groups_of(data: &Value) -> u64 {
-    data["groups"].as_u64().unwrap_or_default()
 }

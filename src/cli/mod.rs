@@ -5,10 +5,12 @@
 //! wrong; 2 the gateway cannot be reached.
 
 mod args;
+mod change;
 mod check;
 mod client;
 mod group;
 mod groups;
+mod overrides;
 mod render;
 mod table;
 #[cfg(test)]

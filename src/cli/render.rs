@@ -67,6 +67,7 @@ pub(super) fn group(group: &Value) -> String {
         ("group", labels(group)),
         ("ttl", text(&group["ttl"])),
         ("source", text(&group["ttl_source"])),
+        ("hold", text(&group["hold"])),
         ("expires", expires(group)),
         ("expires at", time(&group["expires_at"])),
         ("created", time(&group["created"])),
@@ -122,9 +123,9 @@ pub(super) fn overview(ttl: &Value) -> String {
         out += &lines(&[("warning", text(warning))]);
     }
     if let Some(rules) = ttl["rules"].as_array().filter(|rules| !rules.is_empty()) {
-        let mut table = Table::new(&["RULE", "TTL", "GROUPS"]);
+        let mut table = Table::new(&["RULE", "TTL", "HOLD", "GROUPS"]);
         for rule in rules {
-            table.row(["name", "ttl", "selector"].map(|field| text(&rule[field])));
+            table.row(["name", "ttl", "hold", "selector"].map(|field| text(&rule[field])));
         }
         out = format!("{out}\n{table}");
     }
@@ -154,6 +155,7 @@ fn explanation(explanation: &Value) -> String {
         ("group", labels(explanation)),
         ("ttl", text(&explanation["ttl"])),
         ("source", text(&explanation["ttl_source"])),
+        ("hold", text(&explanation["hold"])),
     ]);
     format!("{head}\n{table}")
 }
@@ -257,6 +259,12 @@ fn ending(what: &Value) -> String {
         text(&what["by"]),
         text(&what["reason"])
     )
+}
+
+/// `8d (rule:backups)`.
+pub(super) fn ttl_and_source(group: &Value) -> String {
+    let (ttl, source) = (text(&group["ttl"]), text(&group["ttl_source"]));
+    printable(&format!("{ttl} ({source})"))
 }
 
 /// When a group expires after a change, as the end of a sentence.

@@ -165,7 +165,7 @@ fn the_settings_in_force_are_shown() {
          groups       default 3, rule:ci 1\nnext expiry  2026-11-30T00:00:00Z\n\
          paused       until 2026-11-29T00:00:00Z, by ::1: moving\n\
          warning      rule ci: its TTL is under twice the scrape interval\n\n\
-         RULE  TTL  GROUPS\nci    2h   {job=~\"ci-.*\"}\n",
+         RULE  TTL  HOLD  GROUPS\nci    2h   -     {job=~\"ci-.*\"}\n",
     );
 }
 
@@ -180,7 +180,7 @@ fn one_group_is_shown_with_its_families() {
         &["ttl", "show", "job=backup", "env=prod"],
         &[success(group)],
         &["GET /api/v1/groups/job/backup/env/prod"],
-        "group        job=backup env=prod\nttl          8d\nsource       rule:backups\n\
+        "group        job=backup env=prod\nttl          8d\nsource       rule:backups\nhold         -\n\
          expires      in 7d23h\nexpires at   2026-11-30T00:00:00Z\ncreated      -\n\
          last push    2026-11-22T00:00:00Z\nsucceeded    yes\nlast error   bad\\u{1b}[31m (2026-11-21T00:00:00Z)\noverride     1h without end, by ::1: -\n\
          pushes       412\npusher       10.0.0.7\nagent        -\nseries       12\n\n\
@@ -196,7 +196,7 @@ fn explanations_are_chains() {
     ]);
     let one =
         json!({"labels": {"job": "/a"}, "ttl": "35d", "ttl_source": "default", "chain": chain});
-    let text = "group        job=/a\nttl          35d\nsource       default\n\n\
+    let text = "group        job=/a\nttl          35d\nsource       default\nhold         -\n\n\
                 SOURCE   TTL  OUTCOME         WHY\n\
                 push     -    does not apply  the push names no TTL\n\
                 default  35d  wins            for groups that nothing else covers\n";
@@ -277,6 +277,69 @@ fn operators_words_are_sent_as_given() {
         &ok(),
         &["POST /api/v1/admin/ttl/resume"],
         "the pause is over\n",
+    );
+}
+
+#[test]
+fn overrides_of_all_that_match_are_tried_asked_for_and_done() {
+    let found = || success(json!({"groups": 2, "labels": [{"job": "a"}, {"job": "b"}]}));
+    let query = "match%5B%5D=%7Bjob%3D~%22ci-.%2A%22%7D";
+    let body = r#"{"for":"2d","reason":"moving","ttl":"never"}"#;
+    let args = [
+        "ttl",
+        "set",
+        "--match={job=~\"ci-.*\"}",
+        "--ttl=never",
+        "--for=2d",
+        "--reason=moving",
+    ];
+    let server = Canned::start(&[found(), found()]);
+    let address = format!("--address={}", server.address);
+    let all: Vec<&str> = args.iter().copied().chain([address.as_str()]).collect();
+    let (exit, questions) = run_with(&all, Consent::Yes);
+    let done_text = "set the TTL of 2 groups to never for 2d\n";
+    assert_eq!((exit.code, exit.text.as_str()), (0, done_text));
+    assert_eq!(
+        questions,
+        ["  job=a\n  job=b\nset the TTL of 2 groups to never for 2d?"]
+    );
+    assert_eq!(
+        server.requests(),
+        [
+            format!("PUT /api/v1/admin/ttl?{query}&dry_run=true {body}"),
+            format!("PUT /api/v1/admin/ttl?{query} {body}"),
+        ]
+    );
+    done(
+        &["ttl", "unset", "--match={}", "--yes"],
+        &[success(json!({"groups": 1}))],
+        &["DELETE /api/v1/admin/ttl?match%5B%5D=%7B%7D"],
+        "took back the override of 1 group\n",
+    );
+    done(
+        &["ttl", "unset", "--match={}", "--dry-run"],
+        &[found()],
+        &["DELETE /api/v1/admin/ttl?match%5B%5D=%7B%7D&dry_run=true"],
+        "would take back the override of 2 groups\n  job=a\n  job=b\n",
+    );
+    // Nobody can be asked here.
+    let (exit, requests) = ask(&["ttl", "set", "--match={}", "--ttl=1h"], &[found()]);
+    assert_eq!((exit.code, requests.len()), (1, 1));
+}
+
+#[test]
+fn a_dry_run_for_one_group_only_looks_at_it() {
+    done(
+        &["ttl", "set", "job=a", "--ttl=1h", "--dry-run"],
+        &[success(backup())],
+        &["GET /api/v1/groups/job/a"],
+        "would set the TTL of job=a to 1h; it is 8d (rule:backups)\n",
+    );
+    done(
+        &["ttl", "unset", "job=a", "--dry-run"],
+        &[success(backup())],
+        &["GET /api/v1/groups/job/a"],
+        "would take back the override of job=a; it is 8d (rule:backups)\n",
     );
 }
 
@@ -388,7 +451,7 @@ fn refusals_are_told_in_the_gateways_words() {
         (
             "404 Not Found",
             "404 page not found\n".to_owned(),
-            "the gateway answered 404: 404 page not found",
+            "the gateway answered 404: 404 page not found; is --address complete, its path prefix included?",
         ),
         (
             "500 No",
@@ -495,6 +558,12 @@ fn mistakes_in_the_command_line_end_with_code_1() {
             "name a group, such as job=backup, or give --match",
         ),
         (&["ttl", "explain", "job=a", "--match={}"], "--match"),
+        (&["ttl", "unset"], "--match"),
+        (&["ttl", "unset", "job=a", "--match={}"], "--match"),
+        (
+            &["ttl", "set", "job=a", "--match={}", "--ttl=1h"],
+            "--match",
+        ),
         (
             &["ttl", "list", "--match={job=x}"],
             "column 6: expected a value in quotes",

@@ -1,12 +1,11 @@
 //! Whom the client trusts when the address is `https`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::Failure;
+use crate::crypto;
 
 /// Where systems keep the certificates they trust: Debian, Red Hat, Alpine and BSD.
 const SYSTEM: [&str; 3] = [
@@ -14,11 +13,6 @@ const SYSTEM: [&str; 3] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 ];
-
-/// The one place that names the crypto library.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
 
 /// The TLS settings; for addresses without TLS nothing is read.
 ///
@@ -29,7 +23,7 @@ pub(super) fn config(
     ca_file: Option<&Path>,
     insecure: bool,
 ) -> Result<TlsConfig, Failure> {
-    let config = TlsConfig::builder().unversioned_rustls_crypto_provider(provider());
+    let config = TlsConfig::builder().unversioned_rustls_crypto_provider(crypto::shared_provider());
     if insecure || !https {
         return Ok(config.disable_verification(insecure).build());
     }

@@ -1,12 +1,14 @@
 //! `tidegate ttl`.
 
 use serde_json::{Map, Value, json};
+use ureq::http::Method;
 
-use super::args::{AnyGroup, OneGroup, Output, Sort, Target, TtlCommand};
+use super::args::{AnyGroup, Output, Sort, Target, TtlCommand};
+use super::change::Change;
 use super::client::Client;
-use super::groups::{Removal, list, selectors};
+use super::groups::{list, selectors};
 use super::render::{self, answer};
-use super::{Ask, Failure, group};
+use super::{Ask, Failure, group, overrides};
 use crate::model::Selector;
 use crate::ttl::Ttl;
 
@@ -23,25 +25,19 @@ pub(super) fn run(target: &Target, what: &TtlCommand, ask: Ask<'_>) -> Result<St
             let data = explain(&client, group, matching)?;
             return Ok(answer(output, &data, render::explanations));
         }
-        TtlCommand::Reap(caution) => return REAP.run(&client, output, *caution, ask),
-        TtlCommand::Set {
-            group,
-            ttl,
-            span,
-            reason,
-        } => set(&client, group, *ttl, span.as_deref(), reason.as_deref())?,
-        TtlCommand::Unset { group } => {
-            let path = format!("/api/v1/admin/ttl/{}", group::path(&group.labels)?);
-            let data = client.delete(&path)?;
-            let then = render::then_expires(&data);
-            let done = format!("the override of {} is taken back{then}", shown(group));
-            (data, done)
+        TtlCommand::Reap(caution) => return reap().run(&client, output, *caution, ask),
+        TtlCommand::Set { groups, new } => {
+            return overrides::set(&client, output, groups, new, ask);
         }
+        TtlCommand::Unset(groups) => return overrides::unset(&client, output, groups, ask),
         TtlCommand::Touch { group } => {
             let path = format!("/api/v1/admin/touch/{}", group::path(&group.labels)?);
             let data = client.post(&path, &[], None)?;
             let then = render::then_expires(&data);
-            let done = format!("the TTL clock of {} starts anew{then}", shown(group));
+            let done = format!(
+                "the TTL clock of {} starts anew{then}",
+                group::named(&group.labels)
+            );
             (data, done)
         }
         TtlCommand::Pause { span, reason } => {
@@ -61,12 +57,17 @@ pub(super) fn run(target: &Target, what: &TtlCommand, ask: Ask<'_>) -> Result<St
     Ok(answer(output, &data, |_| format!("{done}\n")))
 }
 
-const REAP: Removal = Removal {
-    path: "/api/v1/admin/ttl/reap",
-    query: Vec::new(),
-    verb: "reap",
-    done: "reaped",
-};
+fn reap() -> Change {
+    Change {
+        method: Method::POST,
+        path: "/api/v1/admin/ttl/reap",
+        query: Vec::new(),
+        body: None,
+        verb: "reap",
+        done: "reaped",
+        rest: String::new(),
+    }
+}
 
 fn show(client: &Client, output: Output, group: &AnyGroup) -> Result<String, Failure> {
     if group.labels.is_empty() {
@@ -90,23 +91,8 @@ fn explain(client: &Client, group: &AnyGroup, matching: &[Selector]) -> Result<V
     client.get("/api/v1/ttl/explain", &selectors(matching))
 }
 
-fn set(
-    client: &Client,
-    group: &OneGroup,
-    ttl: Ttl,
-    span: Option<&str>,
-    reason: Option<&str>,
-) -> Result<(Value, String), Failure> {
-    let path = format!("/api/v1/admin/ttl/{}", group::path(&group.labels)?);
-    let data = client.put(&path, &body(Some(ttl), span, reason))?;
-    let span = span.map_or(String::new(), |span| format!(" for {span}"));
-    let then = render::then_expires(&data);
-    let done = format!("the TTL of {} is {ttl}{span}{then}", shown(group));
-    Ok((data, done))
-}
-
 /// What was given and nothing else.
-fn body(ttl: Option<Ttl>, span: Option<&str>, reason: Option<&str>) -> Value {
+pub(super) fn body(ttl: Option<Ttl>, span: Option<&str>, reason: Option<&str>) -> Value {
     let given = [
         ("ttl", ttl.map(|ttl| ttl.to_string())),
         ("for", span.map(str::to_owned)),
@@ -116,9 +102,4 @@ fn body(ttl: Option<Ttl>, span: Option<&str>, reason: Option<&str>) -> Value {
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
     Value::Object(given.collect::<Map<String, Value>>())
-}
-
-fn shown(group: &OneGroup) -> String {
-    let labels = group.labels.iter();
-    group::shown(labels.map(|(name, value)| (name.as_str(), value.as_str())))
 }

@@ -2,28 +2,18 @@
 //! with file, line, column and key.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::time::Duration;
 
-use super::yaml::{self, Key, Malformed, Node, Place, Value};
+use super::reader::{FileFaults, Known, Placed, Reader, kind};
+use super::yaml::{self, Malformed, Node, Place, Value};
 use crate::duration;
-use crate::limits::{FAULTS, RULE_NAME, RULES};
+use crate::limits::{RULE_NAME, RULES};
 use crate::model::{MatcherFault, Selector};
-use crate::ttl::{ClientTtl, Rule, Ttl};
-
-/// The keys a mapping may have.
-type Known = &'static [&'static str];
+use crate::ttl::{ClientTtl, Hold, Rule, Ttl};
 
 const ROOT: Known = &["ttl"];
 const TTL: Known = &["default", "max", "min", "client", "rules"];
-const RULE: Known = &["name", "match", "selector", "ttl"];
-
-/// A value and where it stands.
-#[derive(Clone, Debug)]
-pub(super) struct Placed<T> {
-    pub(super) value: T,
-    pub(super) place: Place,
-}
+const RULE: Known = &["name", "match", "selector", "ttl", "hold"];
 
 /// The values of a file that have no fault by themselves.
 #[derive(Clone, Debug, Default)]
@@ -38,42 +28,6 @@ pub(super) struct FileTtl {
     pub(super) rule_ttls: Vec<(usize, Placed<Ttl>)>,
 }
 
-/// The faults of one file.
-#[derive(Debug)]
-pub(super) struct FileFaults<'a> {
-    name: &'a str,
-    found: Vec<(Place, String)>,
-}
-
-impl<'a> FileFaults<'a> {
-    /// Of the file of this name, none so far.
-    pub(super) fn of(name: &'a str) -> Self {
-        Self {
-            name,
-            found: Vec::new(),
-        }
-    }
-
-    /// Notes a fault; `key` such as `ttl.rules[2].ttl`.
-    pub(super) fn add(&mut self, place: Place, key: &str, reason: impl fmt::Display) {
-        let colon = if key.is_empty() { "" } else { ": " };
-        let line = format!("{}:{place}: {key}{colon}{reason}", self.name);
-        self.found.push((place, line));
-    }
-
-    /// One line for each, in the order of the file; of very many the first.
-    pub(super) fn into_lines(mut self) -> Vec<String> {
-        self.found.sort_by_key(|(place, _)| *place);
-        let more = self.found.len().saturating_sub(FAULTS);
-        let found = self.found.into_iter().take(FAULTS);
-        let mut lines: Vec<String> = found.map(|(_, line)| line).collect();
-        if more > 0 {
-            lines.push(format!("{}: and {more} more faults", self.name));
-        }
-        lines
-    }
-}
-
 /// Reads the text of a config file.
 pub(super) fn read(text: &str, faults: &mut FileFaults<'_>) -> FileTtl {
     match yaml::read(text) {
@@ -83,10 +37,6 @@ pub(super) fn read(text: &str, faults: &mut FileFaults<'_>) -> FileTtl {
             FileTtl::default()
         }
     }
-}
-
-struct Reader<'a, 'b> {
-    faults: &'a mut FileFaults<'b>,
 }
 
 impl Reader<'_, '_> {
@@ -174,11 +124,14 @@ impl Reader<'_, '_> {
             Some((path, node)) => self.placed(node, &path, str::parse),
             None => self.missing(node, path, "ttl"),
         };
+        let hold = field("hold").map(|(path, node)| self.value(node, &path, str::parse::<Hold>));
         let rule = || {
             Some(Rule {
                 name: name?.into(),
                 selector: selector?,
                 ttl: ttl.as_ref()?.value,
+                // Given and without a fault, or not given.
+                hold: hold.map_or(Some(None), |hold| hold.map(Some))?,
             })
         };
         (rule(), ttl)
@@ -235,95 +188,6 @@ impl Reader<'_, '_> {
             }
         }
     }
-
-    /// The known keys of a mapping, each once. An empty node has none.
-    fn fields<'n>(&mut self, node: &'n Node, path: &str, known: Known) -> Vec<(&'n Key, &'n Node)> {
-        let pairs = match &node.value {
-            Value::Nothing => return Vec::new(),
-            Value::Map(pairs) => pairs,
-            value => {
-                let known = known.join(", ");
-                let reason = format!("expected the keys {known}, found {}", kind(value));
-                self.faults.add(node.place, path, reason);
-                return Vec::new();
-            }
-        };
-        let mut fields = self.without_twins(pairs, path);
-        fields.retain(|(key, _)| {
-            let is_known = known.contains(&key.name.as_str());
-            if !is_known {
-                let expected = known.join(", ");
-                let reason = format!("unknown key, expected one of {expected}");
-                self.faults.add(key.place, &joined(path, &key.name), reason);
-            }
-            is_known
-        });
-        fields
-    }
-
-    /// The pairs of a mapping; of those with one key the first.
-    fn without_twins<'n>(
-        &mut self,
-        pairs: &'n [(Key, Node)],
-        path: &str,
-    ) -> Vec<(&'n Key, &'n Node)> {
-        let mut first: HashMap<&str, Place> = HashMap::new();
-        let mut kept = Vec::with_capacity(pairs.len());
-        for (key, node) in pairs {
-            if let Some(first) = first.get(key.name.as_str()) {
-                let reason = format!("the key is already in line {}", first.line);
-                self.faults.add(key.place, &joined(path, &key.name), reason);
-            } else {
-                first.insert(&key.name, key.place);
-                kept.push((key, node));
-            }
-        }
-        kept
-    }
-
-    fn value<T, E: fmt::Display>(
-        &mut self,
-        node: &Node,
-        path: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        self.placed(node, path, parse).map(|placed| placed.value)
-    }
-
-    fn placed<T, E: fmt::Display>(
-        &mut self,
-        node: &Node,
-        path: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<Placed<T>> {
-        let place = node.place;
-        let text = self.text(node, path)?;
-        match parse(text) {
-            Ok(value) => Some(Placed { value, place }),
-            Err(reason) => {
-                let text = shown(text);
-                self.faults
-                    .add(place, path, format!("bad value {text:?}: {reason}"));
-                None
-            }
-        }
-    }
-
-    fn text<'n>(&mut self, node: &'n Node, path: &str) -> Option<&'n str> {
-        let reason = match &node.value {
-            Value::Text(text) => return Some(text),
-            Value::Nothing => "a value is missing".to_owned(),
-            value => format!("expected one value, found {}", kind(value)),
-        };
-        self.faults.add(node.place, path, reason);
-        None
-    }
-
-    fn missing<T>(&mut self, node: &Node, path: &str, what: &str) -> Option<T> {
-        self.faults
-            .add(node.place, path, format!("{what} is missing"));
-        None
-    }
 }
 
 fn rule_name(text: &str) -> Result<String, String> {
@@ -332,26 +196,4 @@ fn rule_name(text: &str) -> Result<String, String> {
         return Err(format!("expected 1 to {RULE_NAME} printable characters"));
     }
     Ok(text.to_owned())
-}
-
-fn joined(path: &str, name: &str) -> String {
-    let name = shown(name);
-    match path {
-        "" => name,
-        path => format!("{path}.{name}"),
-    }
-}
-
-/// A piece of somebody's text short enough for a message.
-fn shown(text: &str) -> String {
-    text.chars().take(40).collect()
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Nothing => "nothing",
-        Value::Text(_) => "a single value",
-        Value::List(_) => "a list",
-        Value::Map(_) => "a mapping",
-    }
 }

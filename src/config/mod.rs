@@ -6,7 +6,9 @@
 
 mod file;
 mod flags;
+mod reader;
 mod show;
+pub mod web;
 mod yaml;
 
 use std::fmt;
@@ -23,7 +25,8 @@ pub use show::describe;
 use crate::duration;
 use crate::limits::CONFIG_BYTES;
 use crate::ttl::{Rules, Ttl, TtlPolicy};
-use file::{FileFaults, FileTtl, Placed};
+use file::FileTtl;
+use reader::{FileFaults, Placed};
 
 /// Everything that is wrong with flags and config file, one line for each fault:
 /// of a flag its name, the value and what is allowed; of a file also the line,
@@ -98,6 +101,10 @@ pub fn load(path: &Path, flags: &TtlFlags) -> Result<TtlPolicy, Faults> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
+    text(read_bytes(path)?)
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| format!("cannot open it: {error}"))?;
     // One more than allowed tells whether there is more.
@@ -108,6 +115,10 @@ fn read(path: &Path) -> Result<String, String> {
     if bytes.len() > CONFIG_BYTES {
         return Err(format!("it is larger than {CONFIG_BYTES} bytes"));
     }
+    Ok(bytes)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..good]

@@ -20,14 +20,21 @@ pub fn describe(policy: &TtlPolicy) -> String {
         return text;
     }
     text.push_str("\nthe first rule that matches a group counts:\n\n");
-    let mut table = Table::new(&["RULE", "TTL", "GROUPS"]);
+    let mut table = Table::new(&["RULE", "TTL", "HOLD", "GROUPS"]);
     for Rule {
         name,
         selector,
         ttl,
+        hold,
     } in policy.rules.iter()
     {
-        table.row([name.to_string(), ttl.to_string(), selector.to_string()]);
+        let hold = hold.map_or("-".to_owned(), |hold| hold.to_string());
+        table.row([
+            name.to_string(),
+            ttl.to_string(),
+            hold,
+            selector.to_string(),
+        ]);
     }
     text + &table.to_string()
 }

@@ -158,14 +158,14 @@ fn all_faults_of_a_file_are_told_at_once_with_line_column_and_key() {
             "t.yml:12:17: ttl.rules[1].selector: a rule has either match or selector, not both",
             "t.yml:14:7: ttl.rules[2]: name is missing",
             "t.yml:15:10: ttl.rules[2].ttl: a value is missing",
-            "t.yml:16:7: ttl.rules[2].hold: unknown key, expected one of name, match, selector, ttl",
+            "t.yml:16:13: ttl.rules[2].hold: bad value \"a moment\": expected until_scraped",
             "t.yml:17:13: ttl.rules[3].name: bad value \"\": expected 1 to 64 printable characters",
             "t.yml:18:17: ttl.rules[3].selector: bad value \"{job=x}\": column 6: expected a value in quotes, found \"x}\"",
             "t.yml:20:7: ttl.rules[3].ttl: the key is already in line 19",
             "t.yml:21:6: ttl.rules[4]: the rule is empty",
             "t.yml:22:7: ttl.rules[5]: match or selector is missing",
             "t.yml:23:12: ttl.rules[5].ttl: bad value \"-1h\": a duration cannot be negative",
-            "t.yml:24:7: ttl.rules[6]: expected the keys name, match, selector, ttl, found a single value",
+            "t.yml:24:7: ttl.rules[6]: expected the keys name, match, selector, ttl, hold, found a single value",
             "t.yml:26:14: ttl.rules[7].match: expected labels and expressions, found a list",
             "t.yml:27:12: ttl.rules[7].ttl: expected one value, found a mapping",
             "t.yml:29:18: ttl.rules[8].match.job: a value is missing",
@@ -298,11 +298,11 @@ client   ignore
 
 the first rule that matches a group counts:
 
-RULE               TTL    GROUPS
-ci                 2h     {job=~"ci-.*"}
-backups            8d     {job=~"backup",env=~"prod|stage"}
-rest of the tests  1h     {job=~"test.+",env!="prod"}
-forever            never  {job=~"last-success-.*"}
+RULE               TTL    HOLD  GROUPS
+ci                 2h     -     {job=~"ci-.*"}
+backups            8d     -     {job=~"backup",env=~"prod|stage"}
+rest of the tests  1h     -     {job=~"test.+",env!="prod"}
+forever            never  -     {job=~"last-success-.*"}
 "#
     );
     assert_eq!(

@@ -5,7 +5,7 @@ use std::{fmt, io};
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
@@ -13,8 +13,9 @@ use tokio::time::timeout;
 
 use super::context::{BODY_UNIT, Context};
 use super::reply;
-use crate::format::inflate::{InflateError, gunzip};
-use crate::limits::{BODY_IDLE_TIME, MAX_INFLATED};
+use crate::format::inflate::{InflateError, check_header, gunzip};
+use crate::format::snappy::{SnappyError, unsnap};
+use crate::limits::{BODY_IDLE_TIME, BODY_TIME, MAX_INFLATED};
 
 /// A body in memory, and the share of the gateway's memory that it takes.
 #[derive(Debug)]
@@ -38,8 +39,28 @@ pub(super) enum BodyError {
     NoMemory,
     /// Nothing came for [`BODY_IDLE_TIME`].
     Stalled,
+    /// It was not there after [`BODY_TIME`].
+    Slow,
     /// The body ended early or is not what its header says.
     Broken(String),
+}
+
+impl From<InflateError> for BodyError {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::TooLarge { limit } => Self::Inflated(limit),
+            other => Self::Broken(other.to_string()),
+        }
+    }
+}
+
+impl From<SnappyError> for BodyError {
+    fn from(error: SnappyError) -> Self {
+        match error {
+            SnappyError::TooLarge { limit } => Self::Inflated(limit),
+            other => Self::Broken(other.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for BodyError {
@@ -59,6 +80,11 @@ impl fmt::Display for BodyError {
             }
             Self::NoMemory => f.write_str("too many bytes of pushes are in flight"),
             Self::Stalled => f.write_str("the request body stalled"),
+            Self::Slow => write!(
+                f,
+                "the request body was not there after {} s",
+                BODY_TIME.as_secs()
+            ),
             Self::Broken(text) => f.write_str(text),
         }
     }
@@ -69,7 +95,7 @@ impl BodyError {
         match self {
             Self::TooLarge(_) | Self::Inflated(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Stalled => StatusCode::REQUEST_TIMEOUT,
+            Self::Stalled | Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -84,6 +110,15 @@ impl BodyError {
 
 /// Reads the whole body.
 pub(super) async fn receive(
+    context: &Context,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Received, BodyError> {
+    let whole = timeout(BODY_TIME, take(context, headers, body)).await;
+    whole.unwrap_or(Err(BodyError::Slow))
+}
+
+async fn take(
     context: &Context,
     headers: &HeaderMap,
     mut body: Body,
@@ -114,29 +149,55 @@ pub(super) async fn receive(
     Ok(received)
 }
 
-/// Undoes `Content-Encoding: gzip`; any other encoding is left alone, as the
-/// Pushgateway leaves it. Blocks for as long as that takes.
+/// How a body is compressed. Any other `Content-Encoding` is left alone, as the
+/// Pushgateway leaves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Gzip,
+    /// The framed form.
+    Snappy,
+}
+
+impl Encoding {
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(CONTENT_ENCODING)?.as_bytes();
+        if value.eq_ignore_ascii_case(b"gzip") {
+            return Some(Self::Gzip);
+        }
+        value
+            .eq_ignore_ascii_case(b"snappy")
+            .then_some(Self::Snappy)
+    }
+}
+
+/// Undoes the `Content-Encoding`. Blocks for as long as that takes.
 pub(super) fn inflate(
     context: &Context,
     headers: &HeaderMap,
     mut received: Received,
 ) -> Result<Received, BodyError> {
-    if !is_gzip(headers) {
-        return Ok(received);
-    }
-    let inflated = gunzip(&received.bytes, MAX_INFLATED).map_err(|error| match error {
-        InflateError::TooLarge { limit } => BodyError::Inflated(limit),
-        other => BodyError::Broken(other.to_string()),
-    })?;
+    let inflated = match Encoding::of(headers) {
+        None => return Ok(received),
+        Some(Encoding::Gzip) => gunzip(&received.bytes, MAX_INFLATED)?,
+        Some(Encoding::Snappy) => unsnap(&received.bytes, MAX_INFLATED)?,
+    };
     received.share.cover(context, inflated.len())?;
     received.bytes = inflated;
     Ok(received)
 }
 
-/// Whether [`inflate`] has something to do.
-pub(super) fn is_gzip(headers: &HeaderMap) -> bool {
-    let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
-    encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case(b"gzip"))
+/// What the Pushgateway asks of the body of every request outside the API, also
+/// where it does not need it: if it is said to be gzip, it begins as such.
+pub(super) async fn check_unneeded(
+    context: &Context,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(), BodyError> {
+    if Encoding::of(headers) != Some(Encoding::Gzip) {
+        return Ok(());
+    }
+    let received = receive(context, headers, body).await?;
+    received.check_begin(headers)
 }
 
 async fn next_frame(
@@ -164,6 +225,14 @@ fn broken(error: &axum::Error) -> String {
 }
 
 impl Received {
+    /// A body that is said to be gzip has to begin as such.
+    pub(super) fn check_begin(&self, headers: &HeaderMap) -> Result<(), BodyError> {
+        if Encoding::of(headers) == Some(Encoding::Gzip) {
+            check_header(&self.bytes)?;
+        }
+        Ok(())
+    }
+
     fn none(context: &Context) -> Result<Self, BodyError> {
         let share = context.bodies.clone().try_acquire_owned();
         Ok(Self {

@@ -1,11 +1,13 @@
 //! One connection: its times, and the stream that keeps them.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use axum::body::Body;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -15,26 +17,69 @@ use crate::limits::{ANSWER_IDLE_TIME, HEADER_TIME, IDLE_TIME};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Busy(Arc<Answers>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Answers {
-    /// One is being given.
-    now: AtomicBool,
+    /// So many are being given: in HTTP/1 one at most.
+    now: AtomicUsize,
     /// How many were begun: one may come and go between two looks.
     begun: AtomicU64,
+    /// What to do when all that was written has been handed to the system.
+    handed: Mutex<Vec<Then>>,
+}
+
+type Then = Box<dyn FnOnce() + Send>;
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Answers")
+            .field("now", &self.now)
+            .field("begun", &self.begun)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Busy {
-    pub(super) fn begin(&self) {
-        self.0.now.store(true, Ordering::Relaxed);
+    /// A request is being answered until what is returned is dropped.
+    pub(super) fn begin(&self) -> Begun {
+        self.0.now.fetch_add(1, Ordering::Relaxed);
         self.0.begun.fetch_add(1, Ordering::Relaxed);
+        Begun(self.clone())
     }
 
-    pub(super) fn end(&self) {
-        self.0.now.store(false, Ordering::Relaxed);
+    /// For a stream whose reads never time out.
+    pub(super) fn always() -> Self {
+        let busy = Self::default();
+        busy.0.now.store(1, Ordering::Relaxed);
+        busy
+    }
+
+    /// Waits until no request has been answered for [`IDLE_TIME`], or at first for
+    /// [`HEADER_TIME`]; at most twice as long. For HTTP/2, where bytes on the stream
+    /// do not tell whether a request has begun.
+    pub(super) async fn idle(&self) {
+        let (mut seen, mut span) = (0, HEADER_TIME);
+        loop {
+            tokio::time::sleep(span).await;
+            let begun = self.begun();
+            if !self.is_set() && begun == seen {
+                return;
+            }
+            (seen, span) = (begun, IDLE_TIME);
+        }
+    }
+
+    /// Does this once all that has been written up to now, and what is written at once
+    /// after it, has been handed to the system; never if the connection ends before.
+    pub(super) fn once_handed_over(&self, then: impl FnOnce() + Send + 'static) {
+        self.handed().push(Box::new(then));
+    }
+
+    fn handed(&self) -> MutexGuard<'_, Vec<Then>> {
+        self.0.handed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_set(&self) -> bool {
-        self.0.now.load(Ordering::Relaxed)
+        self.0.now.load(Ordering::Relaxed) > 0
     }
 
     fn begun(&self) -> u64 {
@@ -42,7 +87,45 @@ impl Busy {
     }
 }
 
-/// A stream that ends by itself when no request begins for [`IDLE_TIME`], when one
+/// A request that is being answered, or was given up: in HTTP/2 a peer may take it back
+/// at any moment, and its connection goes on.
+#[derive(Debug)]
+pub(super) struct Begun(Busy);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A response body that marks its connection as idle when it has been sent.
+pub(super) struct WhileBusy {
+    pub(super) body: Body,
+    pub(super) _begun: Begun,
+}
+
+impl axum::body::HttpBody for WhileBusy {
+    type Data = bytes::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A stream that ends by itself when no request begins for [`IDLE_TIME`] (the first: for
+/// [`HEADER_TIME`]), when one
 /// has begun and its head is not complete after [`HEADER_TIME`], or when the peer
 /// takes nothing of an answer for [`ANSWER_IDLE_TIME`].
 pub(super) struct TimedStream<S> {
@@ -68,7 +151,8 @@ enum Phase {
 
 impl<S> TimedStream<S> {
     pub(super) fn new(stream: S, busy: Busy) -> Self {
-        let limit = Box::pin(tokio::time::sleep(IDLE_TIME));
+        // The first request is expected at once: silent connections take others' places.
+        let limit = Box::pin(tokio::time::sleep(HEADER_TIME));
         Self {
             stream,
             busy,
@@ -161,7 +245,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        // hyper flushes when its own buffer is empty.
+        if let Poll::Ready(Ok(())) = flushed {
+            let handed = std::mem::take(&mut *self.busy.handed());
+            for then in handed {
+                then();
+            }
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -214,6 +306,14 @@ mod tests {
         about(patience(&mut stream).await, HEADER_TIME);
         let (_client, server) = duplex(64);
         let mut stream = TimedStream::new(server, Busy::default());
+        // So has who connects and says nothing.
+        about(patience(&mut stream).await, HEADER_TIME);
+        let (mut client, server) = duplex(64);
+        let busy = Busy::default();
+        let mut stream = TimedStream::new(server, busy.clone());
+        client.write_all(b"GET").await.unwrap();
+        stream.read_exact(&mut [0; 3]).await.unwrap();
+        drop(busy.begin());
         about(patience(&mut stream).await, IDLE_TIME);
     }
 
@@ -224,9 +324,46 @@ mod tests {
         let mut stream = TimedStream::new(server, busy.clone());
         client.write_all(b"GET").await.unwrap();
         stream.read_exact(&mut [0; 3]).await.unwrap();
-        busy.begin();
-        busy.end();
+        drop(busy.begin());
         about(patience(&mut stream).await, IDLE_TIME);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_at_the_same_time_are_told_from_none() {
+        let busy = Busy::default();
+        let (first, second) = (busy.begin(), busy.begin());
+        drop(first);
+        assert!(busy.is_set());
+        drop(second);
+        assert!(!busy.is_set());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_with_an_answer_under_way_is_not_idle() {
+        let start = deadline(Duration::ZERO);
+        let busy = Busy::default();
+        busy.idle().await;
+        about(deadline(Duration::ZERO) - start, HEADER_TIME);
+        let start = deadline(Duration::ZERO);
+        let begun = busy.begin();
+        let end = async move {
+            tokio::time::sleep(3 * IDLE_TIME).await;
+            drop(begun);
+        };
+        tokio::join!(busy.idle(), end);
+        let idle = deadline(Duration::ZERO) - start;
+        assert!(idle > 3 * IDLE_TIME && idle <= 5 * IDLE_TIME, "{idle:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_its_peer_takes_back_is_over() {
+        let busy = Busy::default();
+        let answer = async {
+            let _begun = busy.begin();
+            std::future::pending::<()>().await;
+        };
+        let taken_back = tokio::time::timeout(SECOND, answer).await;
+        assert!(taken_back.is_err() && !busy.is_set());
     }
 
     #[tokio::test(start_paused = true)]
@@ -234,7 +371,7 @@ mod tests {
         let (mut client, server) = duplex(64);
         let busy = Busy::default();
         let mut stream = TimedStream::new(server, busy.clone());
-        busy.begin();
+        let _begun = busy.begin();
         let (client, read) = tokio::join!(
             async {
                 tokio::time::sleep(3 * IDLE_TIME).await;

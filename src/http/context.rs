@@ -3,17 +3,37 @@
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
+use super::api::Lists;
+use super::gate::Gate;
+use super::page::FormKey;
+use crate::clock::UnixNanos;
 use crate::config::PolicySource;
-use crate::limits::{BODY_BYTES_IN_FLIGHT, LARGE_PUSHES, SCRAPES};
+use crate::format::name::NameRule;
+use crate::limits::{BODY_BYTES_IN_FLIGHT, DUMPS, LARGE_PUSHES, SCRAPES};
+use crate::settings::Paths;
 use crate::state::State;
 use crate::telemetry::Telemetry;
 
-/// Bounds that an operator sets.
+/// What an operator allows of pushes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Largest request body as sent, bytes.
     pub body: usize,
+    /// Whether inconsistent ones are taken: `--push.disable-consistency-check`.
+    pub hide_inconsistent: bool,
+    /// Names that metrics and labels may have: `--push.enable-utf8-names`.
+    pub names: NameRule,
+}
+
+/// What the gateway is, as an operator made it; it shows it at `/api/v1/status`.
+#[derive(Debug, Clone, Default)]
+pub struct Site {
+    /// Where its pages are.
+    pub paths: Paths,
+    /// Every flag by its long name with its value.
+    pub flags: Vec<(String, String)>,
 }
 
 /// What is open to whoever can reach the gateway.
@@ -21,8 +41,11 @@ pub struct Limits {
 pub struct Doors {
     /// The admin API: `--web.enable-admin-api`.
     pub admin: bool,
-    /// Reloading TTL rules by HTTP, from where: `--web.enable-lifecycle`.
+    /// Stopping the gateway and reloading TTL rules by HTTP, from where:
+    /// `--web.enable-lifecycle`.
     pub reload: Option<PolicySource>,
+    /// Who is let in at all, and whether by TLS: `--web.config.file`.
+    pub gate: Option<Arc<Gate>>,
 }
 
 /// Shared by all connections.
@@ -32,16 +55,29 @@ pub struct Context {
     state: OnceLock<Arc<State>>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) limits: Limits,
+    pub(super) site: Site,
+    /// Wall clock of the start.
+    pub(super) started: UnixNanos,
+    /// Cancelled when somebody asks by HTTP that the program ends.
+    pub(super) quit: CancellationToken,
     /// `--web.enable-admin-api`.
     pub(super) admin: bool,
     /// Where TTL rules are read from anew; `None`: `--web.enable-lifecycle` is off.
     pub(super) reload: Option<PolicySource>,
+    /// What shows that a form was made by this process.
+    pub(super) forms: FormKey,
+    /// Lists of the API of which more pages may be asked for.
+    pub(super) lists: Lists,
+    /// What requests pass first; `None`: without `--web.config.file`.
+    pub(super) gate: Option<Arc<Gate>>,
     /// Bytes of pushes in memory, in [`BODY_UNIT`]s.
     pub(super) bodies: Arc<Semaphore>,
     /// Large pushes being prepared; further ones wait.
     pub(super) large_pushes: Arc<Semaphore>,
     /// Scrapes at once; further ones wait.
     pub(super) scrapes: Arc<Semaphore>,
+    /// Answers at once that read the whole store; further ones wait.
+    pub(super) dumps: Arc<Semaphore>,
 }
 
 /// Bytes for which one permit of [`Context::bodies`] stands.
@@ -49,16 +85,29 @@ pub(super) const BODY_UNIT: usize = 1024;
 
 impl Context {
     /// A context that answers 503 until [`Self::loaded`].
-    pub fn new(telemetry: Arc<Telemetry>, limits: Limits, doors: Doors) -> Self {
+    pub fn new(
+        telemetry: Arc<Telemetry>,
+        limits: Limits,
+        doors: Doors,
+        site: Site,
+        started: UnixNanos,
+    ) -> Self {
         Self {
             state: OnceLock::new(),
             telemetry,
             limits,
+            site,
+            started,
+            quit: CancellationToken::new(),
             admin: doors.admin,
             reload: doors.reload,
+            forms: FormKey::new(),
+            lists: Lists::default(),
+            gate: doors.gate,
             bodies: Arc::new(Semaphore::new(BODY_BYTES_IN_FLIGHT / BODY_UNIT)),
             large_pushes: Arc::new(Semaphore::new(LARGE_PUSHES)),
             scrapes: Arc::new(Semaphore::new(SCRAPES)),
+            dumps: Arc::new(Semaphore::new(DUMPS)),
         }
     }
 
@@ -66,6 +115,11 @@ impl Context {
     pub fn loaded(&self, state: Arc<State>) {
         // A second call would be a defect; the first state stays.
         let _ = self.state.set(state);
+    }
+
+    /// Waits until somebody asks by HTTP that the program ends.
+    pub async fn quit_requested(&self) {
+        self.quit.cancelled().await;
     }
 
     /// The state, once it is loaded.

@@ -1,5 +1,6 @@
 //! `/-/healthy` and `/-/ready`.
 
+use axum::http::Method;
 use axum::response::Response;
 
 use super::context::Context;
@@ -9,19 +10,19 @@ use super::reply;
 pub(super) const LOADING: &str = "the store is still being loaded";
 
 /// 200 unless a failed commit keeps the store from taking pushes.
-pub(super) fn healthy(context: &Context) -> Response {
+pub(super) fn healthy(context: &Context, method: &Method) -> Response {
     let response = match context.state().and_then(|state| state.health().refusal()) {
         None => reply::healthy(),
         Some(reason) => reply::unavailable(reason),
     };
     context
         .telemetry
-        .count_request("healthy", "get", response.status().as_u16());
+        .count_request("healthy", method.as_str(), response.status().as_u16());
     response
 }
 
 /// 200 once the store is loaded, and while it takes pushes.
-pub(super) fn ready(context: &Context) -> Response {
+pub(super) fn ready(context: &Context, method: &Method) -> Response {
     let response = match context.state().map(|state| state.health().refusal()) {
         None => reply::unavailable(LOADING),
         Some(None) => reply::healthy(),
@@ -29,6 +30,6 @@ pub(super) fn ready(context: &Context) -> Response {
     };
     context
         .telemetry
-        .count_request("ready", "get", response.status().as_u16());
+        .count_request("ready", method.as_str(), response.status().as_u16());
     response
 }

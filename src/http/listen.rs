@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
+use listenfd::ListenFd;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
@@ -36,6 +37,35 @@ pub fn bind(addresses: &[ListenAddress]) -> io::Result<Vec<Listener>> {
             })
         })
         .collect()
+}
+
+/// The sockets that the service manager (systemd) holds open for this process, by
+/// `LISTEN_FDS` and `LISTEN_PID`. Must be called within a tokio runtime.
+///
+/// # Errors
+/// If there are none, or one is no listening TCP socket.
+pub fn inherited() -> io::Result<Vec<Listener>> {
+    let mut sockets = ListenFd::from_env();
+    if sockets.len() == 0 {
+        let text = "--web.systemd-socket: the service manager gave no socket (LISTEN_FDS)";
+        return Err(io::Error::other(text));
+    }
+    let mut listeners = Vec::new();
+    for number in 0..sockets.len() {
+        let taken = sockets.take_tcp_listener(number).and_then(|socket| {
+            let socket = socket.ok_or_else(|| io::Error::other("it is gone"))?;
+            socket.set_nonblocking(true)?;
+            let socket = TcpListener::from_std(socket)?;
+            let address = socket.local_addr()?;
+            Ok(Listener { socket, address })
+        });
+        let named = |error: io::Error| {
+            let text = format!("--web.systemd-socket: socket {number} is no TCP listener: {error}");
+            io::Error::new(error.kind(), text)
+        };
+        listeners.push(taken.map_err(named)?);
+    }
+    Ok(listeners)
 }
 
 fn bind_one(address: &ListenAddress) -> io::Result<Listener> {

@@ -5,21 +5,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
-use super::body::{BodyError, Received, inflate, is_gzip, receive};
+use super::body::{BodyError, Encoding, Received, inflate, receive};
 use super::context::Context;
 use super::reply;
 use crate::clock::Stopwatch;
-use crate::format::negotiate::is_delimited_protobuf;
-use crate::format::{proto, text_read};
-use crate::limits::AGENT_TEXT;
+use crate::format::name::NameRule;
+use crate::format::negotiate::{is_delimited_protobuf, is_openmetrics};
+use crate::format::{openmetrics, proto, text_read};
+use crate::limits::{AGENT_TEXT, LOGGED_LABELS};
 use crate::model::{Family, GroupKey};
-use crate::push::path::{PathError, grouping_key};
-use crate::state::{self, Answer, Done, Prepared, State, Unstorable};
+use crate::push::path::{PathError, grouping_key_with};
+use crate::state::{self, Answer, Done, Prepared, Refused, State, Unstorable};
 use crate::store::Pusher;
 use crate::telemetry::{own_help, own_kind};
 use crate::ttl::{self, Ttl, TtlPolicy};
@@ -48,8 +49,22 @@ pub(super) async fn push(
     let watch = Stopwatch::start();
     let method = request.parts.method.clone();
     let size = approximate_size(&request.parts);
-    let response = match take(context, state.policy(), request).await {
-        Ok(prepared) => store(state, prepared).await,
+    let received = receive(context, &request.parts.headers, request.body).await;
+    // As in the Pushgateway, which finds this before anything else and counts it nowhere.
+    if let Ok(received) = &received
+        && let Err(error) = received.check_begin(&request.parts.headers)
+    {
+        return error.into_reply();
+    }
+    let work = Work {
+        parts: request.parts,
+        policy: state.policy(),
+        key: request.key,
+        ttl: request.ttl,
+        peer: request.peer,
+    };
+    let response = match take(context, work, received).await {
+        Ok(prepared) => store(context, state, prepared).await,
         Err(response) => *response,
     };
     context
@@ -67,7 +82,7 @@ pub(super) async fn delete(
     state: &Arc<State>,
     request: GroupRequest,
 ) -> Response {
-    let response = match grouping_key(&request.key) {
+    let response = match grouping_key_with(&request.key, context.limits.names) {
         // No group has such a key: see `PathError::NotUtf8`.
         Err(PathError::NotUtf8 { .. }) => reply::deleted(0),
         Err(error) => reply::bad_request(error),
@@ -82,17 +97,31 @@ pub(super) async fn delete(
     response
 }
 
+/// The beginning of a text for the log.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LOGGED_LABELS)]
+}
+
 fn deleted(key: &GroupKey, answer: Answer) -> Response {
     match answer {
         Ok(Done::Deleted {
             groups: 0,
             with_more_labels,
         }) => {
-            tracing::info!(
-                group = %key,
-                "no group with exactly this key; {with_more_labels} groups of job {:?} have more labels",
-                key.job()
-            );
+            // Scripts that clean up delete what never was; a key that is not complete is
+            // worth a line.
+            if with_more_labels > 0 {
+                tracing::info!(
+                    group = shortened(&key.to_string()),
+                    "no group with exactly this key; {with_more_labels} groups of its job have \
+                     more labels"
+                );
+            } else {
+                tracing::debug!(
+                    group = shortened(&key.to_string()),
+                    "no group with this key"
+                );
+            }
             reply::deleted(0)
         }
         Ok(Done::Deleted { groups, .. }) => {
@@ -110,27 +139,11 @@ type ErrorReply = Box<Response>;
 /// Reads, parses and prepares a push; the answer if that fails.
 async fn take(
     context: &Arc<Context>,
-    policy: Arc<TtlPolicy>,
-    request: GroupRequest,
+    work: Work,
+    received: Result<Received, BodyError>,
 ) -> Result<Prepared, ErrorReply> {
-    let GroupRequest {
-        parts,
-        body,
-        key,
-        ttl,
-        peer,
-    } = request;
-    let received = receive(context, &parts.headers, body)
-        .await
-        .map_err(BodyError::into_reply)?;
+    let received = received.map_err(BodyError::into_reply)?;
     let context = Arc::clone(context);
-    let work = Work {
-        parts,
-        policy,
-        key,
-        ttl,
-        peer,
-    };
     if work.is_small(&received) {
         return work.prepare(&context, received);
     }
@@ -161,23 +174,28 @@ impl Work {
     fn is_small(&self, received: &Received) -> bool {
         // Every line repeats the key; the shortest lines have a few bytes.
         let grown = received.bytes.len() * (1 + self.key.len() / 32);
-        grown <= SMALL_PUSH && !is_gzip(&self.parts.headers)
+        grown <= SMALL_PUSH && Encoding::of(&self.parts.headers).is_none()
     }
 
     fn prepare(self, context: &Context, received: Received) -> Result<Prepared, ErrorReply> {
         let headers = &self.parts.headers;
         let received = inflate(context, headers, received).map_err(BodyError::into_reply)?;
         let Received { bytes, mut share } = received;
-        let key = grouping_key(&self.key).map_err(reply::bad_request)?;
+        let key = grouping_key_with(&self.key, context.limits.names).map_err(reply::bad_request)?;
         let pushed_ttl = self.pushed_ttl().map_err(reply::bad_request)?;
-        let mut families = parse(headers, &bytes)?;
+        let mut families = parse(headers, &bytes, context.limits.names)?;
         own_helps(&mut families);
         let method = match self.parts.method {
             Method::POST => state::Method::Merge,
             _ => state::Method::Replace,
         };
         let pusher = pusher(headers, self.peer);
-        let prepared = state::prepare(key, method, families, pushed_ttl, pusher, own_kind);
+        let prepare = if context.limits.hide_inconsistent {
+            state::prepare_hiding
+        } else {
+            state::prepare
+        };
+        let prepared = prepare(key, method, families, pushed_ttl, pusher, own_kind);
         let mut prepared = prepared.map_err(|unstorable| match unstorable {
             Unstorable::Refused(refusal) => reply::bad_request(refusal),
             limit => reply::error(StatusCode::PAYLOAD_TOO_LARGE, limit),
@@ -223,14 +241,20 @@ pub(super) fn own_helps(families: &mut [Family<'_>]) {
     }
 }
 
-fn parse<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Vec<Family<'a>>, ErrorReply> {
+fn parse<'a>(
+    headers: &HeaderMap,
+    body: &'a [u8],
+    names: NameRule,
+) -> Result<Vec<Family<'a>>, ErrorReply> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     if is_delimited_protobuf(content_type) {
         proto::parse(body).map_err(|error| unparsed(error.is_limit(), error).into())
+    } else if is_openmetrics(content_type) && openmetrics::is_closed(body) {
+        openmetrics::parse(body, names).map_err(|error| unparsed(error.is_limit, error).into())
     } else {
-        text_read::parse(body).map_err(|error| unparsed(error.is_limit, error).into())
+        text_read::parse_with(body, names).map_err(|error| unparsed(error.is_limit, error).into())
     }
 }
 
@@ -243,8 +267,12 @@ fn unparsed(is_limit: bool, error: impl Display) -> Response {
     reply::error(status, error)
 }
 
-async fn store(state: &State, prepared: Prepared) -> Response {
+async fn store(context: &Context, state: &State, prepared: Prepared) -> Response {
+    let hides = context.limits.hide_inconsistent;
     match state.store(prepared).await {
+        Ok(Done::Pushed { expires }) if hides => reply::stored_unseen(expires),
+        // A push with timestamps: dropped, and noted as failed.
+        Err(Refused::Inconsistent(_)) if hides => reply::dropped(),
         Ok(Done::Pushed { expires }) => reply::pushed(expires),
         Ok(_) => reply::pushed(None),
         Err(refused) => reply::refused(&refused),
@@ -255,11 +283,16 @@ async fn store(state: &State, prepared: Prepared) -> Response {
 /// declared body, each roughly.
 fn approximate_size(parts: &Parts) -> f64 {
     let line = parts.method.as_str().len() + parts.uri.to_string().len() + "HTTP/1.1".len();
-    let headers: usize = parts
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
+    // Go keeps these two out of the headers. The host counts, but not its header's name.
+    let kept = |name: &HeaderName| *name != HOST && *name != TRANSFER_ENCODING;
+    let names = parts.headers.keys().filter(|name| kept(name));
+    let names: usize = names.map(|name| name.as_str().len()).sum();
+    let values = parts.headers.iter();
+    let values: usize = values
+        .filter(|(name, _)| **name != TRANSFER_ENCODING)
+        .map(|(_, value)| value.len())
         .sum();
+    let headers = names + values;
     let declared = parts
         .headers
         .get("content-length")

@@ -1,81 +1,177 @@
 //! GET of the exposition.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 use std::vec::IntoIter;
 
 use axum::body::{Body, HttpBody};
 use axum::http::HeaderMap;
-use axum::http::header::ACCEPT_ENCODING;
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame as BodyFrame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::connection::Busy;
 use super::context::Context;
 use super::reply;
 use crate::clock::Stopwatch;
+use crate::format::accept::{Layout, Offer, negotiate};
+use crate::format::form::{Form, write_metrics};
 use crate::format::negotiate::accepts_gzip;
-use crate::format::text_write::{Identity, write_metrics};
+use crate::format::prototext::Prototext;
+use crate::format::text_write::Identity;
 use crate::limits::SCRAPE_TIME;
 use crate::model::Family;
-use crate::state::State;
-use crate::view::{Frame, OwnFamily, exposition, gzip};
+use crate::state::{Shown, State};
+use crate::telemetry::own_kind;
+use crate::view::{Clashes, Frame, OwnFamily, Snapshot, exposition, gzip};
 
-/// Compressed frames made ahead of what the scraper has taken.
+/// Compressed or printed frames made ahead of what the scraper has taken.
 const AHEAD: usize = 8;
 
-/// Answers a scrape. `connection` is cut if the answer is not taken in time.
+/// Who scrapes.
+pub(super) struct Scraper<'a> {
+    /// Its address.
+    pub(super) address: IpAddr,
+    /// By GET: the answer to a HEAD shows nothing.
+    pub(super) is_get: bool,
+    /// Its connection.
+    pub(super) connection: &'a Busy,
+    /// Cuts that connection.
+    pub(super) cut: &'a CancellationToken,
+}
+
+/// Answers a scrape. The connection is cut if the answer is not taken in time. A GET whose
+/// answer was handed over whole counts as a scrape for groups that wait for one.
 pub(super) async fn scrape(
     context: &Arc<Context>,
-    state: &State,
+    state: &Arc<State>,
     headers: &HeaderMap,
-    connection: &CancellationToken,
+    scraper: Scraper<'_>,
 ) -> Response {
     let watch = Stopwatch::start();
+    let began = state.expiry().now();
     // Never closed, so this only waits for a place.
     let permit = context.scrapes.clone().acquire_owned().await.ok();
-    let snapshot = state.snapshot();
-    context
-        .telemetry
-        .set_stored(snapshot.groups() as u64, snapshot.series());
-    context.telemetry.set_clock_drift(state.clock_drift());
-    context
-        .telemetry
-        .set_expiry(state.expiry_numbers(&snapshot));
-    let own = context
-        .telemetry
-        .families()
-        .iter()
-        .map(own_family)
-        .collect();
-    let frames = exposition(&snapshot, own);
-    drop(snapshot);
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let lease = Lease {
         _permit: permit,
-        _cut: cut_after(time_limit(headers), connection),
+        _cut: cut_after(time_limit(headers), scraper.cut),
     };
+    let (snapshot, offer) = snapshot_for(state, negotiate(accept)).await;
+    let clashes = clashes(&snapshot).await;
+    let frames = frames(context, state, &snapshot, &clashes);
+    let shown = Shown {
+        pushes: snapshot.pushes(),
+        began,
+        scraper: scraper.address,
+    };
+    drop(snapshot);
     let done = Done {
         context: Arc::clone(context),
         watch,
+        whole: scraper.is_get.then(|| Whole {
+            state: Arc::clone(state),
+            shown,
+            connection: scraper.connection.clone(),
+        }),
         _lease: lease,
     };
     let encodings = headers
         .get(ACCEPT_ENCODING)
         .and_then(|value| value.to_str().ok());
-    if accepts_gzip(encodings) {
-        reply::exposition(Body::new(compressed(frames, done)), true)
-    } else {
-        reply::exposition(Body::new(Plain::new(frames, done)), false)
-    }
+    let zipped = accepts_gzip(encodings);
+    let body = match (offer.layout, zipped) {
+        (Layout::Text | Layout::Delimited, false) => Body::new(Plain::new(frames, done)),
+        (Layout::Text | Layout::Delimited, true) => Body::new(ahead(gzip(frames), done)),
+        (layout, false) => {
+            let printed = printed(frames, layout).map(Frame::into_bytes);
+            Body::new(ahead(printed, done))
+        }
+        (layout, true) => Body::new(ahead(gzip(printed(frames, layout)), done)),
+    };
+    reply::exposition(body, offer, zipped)
 }
 
-fn own_family(family: &Family<'_>) -> OwnFamily {
+/// What a scrape is made of, and the offer that it answers: text while the store, from
+/// which all else is made, cannot be read.
+async fn snapshot_for(state: &Arc<State>, offer: Offer) -> (Arc<Snapshot>, Offer) {
+    let form = offer.form();
+    // Not asked for a second time what it shows anyway.
+    if form.encoding == Form::default().encoding {
+        let snapshot = state.snapshot();
+        if form == snapshot.form() || !snapshot.has_foreign_names() {
+            return (snapshot, offer);
+        }
+    }
+    // One content for all escapings, as long as there is nothing to escape.
+    let common = Form {
+        escaping: Form::default().escaping,
+        ..form
+    };
+    let form = if state.snapshot().has_foreign_names() {
+        form
+    } else {
+        common
+    };
+    let Some(snapshot) = state.snapshot_in(form).await else {
+        let (layout, escaping) = (Layout::Text, Form::default().escaping);
+        return (state.snapshot(), Offer { layout, escaping });
+    };
+    (snapshot, offer)
+}
+
+/// The whole exposition, the gateway's own metrics included.
+fn frames(context: &Context, state: &State, snapshot: &Snapshot, clashes: &Clashes) -> Vec<Frame> {
+    let telemetry = &context.telemetry;
+    telemetry.set_stored(snapshot.groups() as u64, snapshot.series());
+    telemetry.set_clock_drift(state.clock_drift());
+    telemetry.set_expiry(state.expiry_numbers(snapshot));
+    let before = telemetry.set_name_clashes(clashes.count() as u64);
+    if let Some(family) = clashes
+        .example()
+        .filter(|_| before < clashes.count() as u64)
+    {
+        tracing::warn!(
+            family,
+            count = clashes.count(),
+            escaping = snapshot.form().escaping.as_str(),
+            "escaped names are the same as others; such families, or groups' parts of \
+             them, are left out of scrapes without escaping=allow-utf-8"
+        );
+    }
+    let own = telemetry.families();
+    let own = own.iter().map(|family| own_family(family, snapshot.form()));
+    exposition(snapshot, own.collect(), clashes)
+}
+
+/// What the answer leaves out. Looked for only where there are names to escape, since it
+/// may take a look at every series of a family.
+async fn clashes(snapshot: &Arc<Snapshot>) -> Clashes {
+    if !snapshot.has_foreign_names() {
+        return Clashes::default();
+    }
+    let snapshot = Arc::clone(snapshot);
+    let work = move || Clashes::of(&snapshot, own_kind);
+    tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+/// Frames as the text form of protobuf.
+fn printed(frames: Vec<Frame>, layout: Layout) -> impl Iterator<Item = Frame> {
+    let mut printer = Prototext::new(layout == Layout::CompactText);
+    let frames = frames.into_iter();
+    frames.map(move |frame| Frame::Text(printer.print(&frame.into_bytes()).into()))
+}
+
+fn own_family(family: &Family<'_>, form: Form) -> OwnFamily {
     let mut text = Vec::new();
-    write_metrics(&mut text, family, &Identity::none());
+    write_metrics(&mut text, family, &Identity::none_in(form));
     let help = family.help.as_deref().map(str::to_owned);
     OwnFamily {
         name: family.name.clone().into_owned(),
@@ -86,7 +182,7 @@ fn own_family(family: &Family<'_>) -> OwnFamily {
 }
 
 /// How long the scraper says it waits; it has no use for what comes later.
-fn time_limit(headers: &HeaderMap) -> Duration {
+pub(super) fn time_limit(headers: &HeaderMap) -> Duration {
     let header = headers.get("x-prometheus-scrape-timeout-seconds");
     let seconds = header.and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
     let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -97,7 +193,7 @@ fn time_limit(headers: &HeaderMap) -> Duration {
 
 /// Cuts a connection after some time, unless what is returned is dropped before.
 /// A scraper that takes nothing would otherwise hold its snapshot for ever.
-fn cut_after(limit: Duration, connection: &CancellationToken) -> DropGuard {
+pub(super) fn cut_after(limit: Duration, connection: &CancellationToken) -> DropGuard {
     let finished = CancellationToken::new();
     let guard = finished.clone().drop_guard();
     let connection = connection.clone();
@@ -127,7 +223,35 @@ struct Lease {
 struct Done {
     context: Arc<Context>,
     watch: Stopwatch,
+    whole: Option<Whole>,
     _lease: Lease,
+}
+
+impl Done {
+    /// The last of the answer is being handed to the connection.
+    fn last(&mut self) {
+        if let Some(whole) = self.whole.take() {
+            whole.tell();
+        }
+    }
+}
+
+/// What is noted when an answer has been handed over whole.
+struct Whole {
+    state: Arc<State>,
+    shown: Shown,
+    connection: Busy,
+}
+
+impl Whole {
+    fn tell(self) {
+        let Self {
+            state,
+            shown,
+            connection,
+        } = self;
+        connection.once_handed_over(move || state.note_scrape(&shown));
+    }
 }
 
 impl Drop for Done {
@@ -140,7 +264,7 @@ impl Drop for Done {
 struct Plain {
     frames: IntoIter<Frame>,
     left: u64,
-    _done: Done,
+    done: Done,
 }
 
 impl Plain {
@@ -149,7 +273,7 @@ impl Plain {
         Self {
             frames: frames.into_iter(),
             left,
-            _done: done,
+            done,
         }
     }
 }
@@ -164,6 +288,9 @@ impl HttpBody for Plain {
     ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
         let next = self.frames.next().map(Frame::into_bytes);
         self.left -= next.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if self.frames.len() == 0 {
+            self.done.last();
+        }
         Poll::Ready(next.map(|bytes| Ok(BodyFrame::data(bytes))))
     }
 
@@ -176,28 +303,34 @@ impl HttpBody for Plain {
     }
 }
 
-/// An exposition that a blocking thread compresses a few frames ahead of the scraper.
-struct Compressed {
+/// An exposition that a blocking thread makes a few frames ahead of the scraper.
+struct Ahead {
     frames: mpsc::Receiver<Bytes>,
-    _done: Done,
+    /// Set by the thread when it has made all there is.
+    complete: Arc<AtomicBool>,
+    done: Done,
 }
 
-fn compressed(frames: Vec<Frame>, done: Done) -> Compressed {
+fn ahead(frames: impl Iterator<Item = Bytes> + Send + 'static, done: Done) -> Ahead {
     let (send, receive) = mpsc::channel(AHEAD);
+    let complete = Arc::new(AtomicBool::new(false));
+    let made = Arc::clone(&complete);
     tokio::task::spawn_blocking(move || {
-        for bytes in gzip(frames) {
+        for bytes in frames {
             if send.blocking_send(bytes).is_err() {
-                break; // The scraper has gone.
+                return; // The scraper has gone.
             }
         }
+        made.store(true, Ordering::Release);
     });
-    Compressed {
+    Ahead {
         frames: receive,
-        _done: done,
+        complete,
+        done,
     }
 }
 
-impl HttpBody for Compressed {
+impl HttpBody for Ahead {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
@@ -206,6 +339,10 @@ impl HttpBody for Compressed {
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
         let next = ready!(self.frames.poll_recv(cx));
+        // The thread may have ended by a panic: then this is no whole answer.
+        if next.is_none() && self.complete.load(Ordering::Acquire) {
+            self.done.last();
+        }
         Poll::Ready(next.map(|bytes| Ok(BodyFrame::data(bytes))))
     }
 }

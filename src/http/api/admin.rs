@@ -1,19 +1,17 @@
-//! `/api/v1/admin/...`: what operators may do to groups and to expiry.
+//! `/api/v1/admin/...`: what operators may do to one group and to expiry.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::groups::{schedule, state_of};
 use super::query::Query;
 use super::shape::{self, Now};
-use super::{ApiError, Outcome, read};
+use super::{ApiError, Outcome};
 use crate::duration;
-use crate::limits::{DELETE_SLICE, LISTED_LABELS, REASON_TEXT};
+use crate::limits::REASON_TEXT;
 use crate::model::GroupKey;
-use crate::state::{DeleteMany, Done, Pause, Pin, State};
+use crate::state::{Done, NewOverride, Pause, Pin, State};
 use crate::ttl::Ttl;
 
 /// Body of an override.
@@ -70,27 +68,44 @@ impl Spelled {
     }
 }
 
+impl PinBody {
+    /// The override that is asked for.
+    pub(super) fn check(self, by: String) -> Result<NewOverride, ApiError> {
+        Ok(NewOverride {
+            ttl: self.ttl.ttl("ttl")?,
+            lasts: self.lasts.map(|lasts| lasts.lasts()).transpose()?,
+            reason: reason(self.reason)?,
+            by,
+        })
+    }
+}
+
 /// Sets an override.
 pub(super) async fn pin(state: &Arc<State>, key: GroupKey, body: PinBody, by: String) -> Outcome {
-    let ttl = body.ttl.ttl("ttl")?;
-    let lasts = body.lasts.map(|lasts| lasts.lasts()).transpose()?;
-    let reason = reason(body.reason)?;
+    let new = body.check(by)?;
     let set = Pin {
         key: key.clone(),
-        of: Some((ttl, lasts, reason.clone())),
-        by: by.clone(),
+        of: Some(new.clone()),
     };
     let done = state.pin(set).await?;
-    tracing::info!(group = %key, %ttl, by, reason, "TTL override set");
+    let lasts = spelled(new.lasts);
+    let NewOverride {
+        ttl, reason, by, ..
+    } = new;
+    tracing::info!(group = %key, %ttl, r#for = lasts, by, reason, "TTL override set");
     Ok(scheduled(&done))
 }
 
+/// A span for the log.
+pub(super) fn spelled(lasts: Option<std::time::Duration>) -> String {
+    lasts.map_or_else(|| "no end".to_owned(), duration::format)
+}
+
 /// Takes an override away.
-pub(super) async fn unpin(state: &Arc<State>, key: GroupKey, by: String) -> Outcome {
+pub(super) async fn unpin(state: &Arc<State>, key: GroupKey, by: &str) -> Outcome {
     let unset = Pin {
         key: key.clone(),
         of: None,
-        by: by.clone(),
     };
     let done = state.pin(unset).await?;
     tracing::info!(group = %key, by, "TTL override removed");
@@ -110,57 +125,6 @@ fn scheduled(done: &Done) -> Value {
         _ => None,
     };
     json!({ "expires_at": expires.map(shape::time) })
-}
-
-/// Deletes all groups that match, at once up to [`DELETE_SLICE`].
-pub(super) async fn delete_groups(state: &Arc<State>, query: &Query, by: String) -> Outcome {
-    let selection = query.selection()?;
-    if selection.is_empty() {
-        return Err(ApiError::bad(
-            "match[] is missing; match[]={} means every group",
-        ));
-    }
-    let dry_run = query.flag("dry_run")?;
-    let now = Now::of(state);
-    let older_than = query.duration("older_than")?;
-    let limit = older_than.map(|age| {
-        let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-        crate::clock::UnixNanos(now.wall.0.saturating_sub(age))
-    });
-    let policy = state.policy();
-    let keys = read(state, move |store| {
-        let mut keys = Vec::new();
-        store.list(|listed| {
-            let old = limit.is_none_or(|limit| listed.head.last_push < limit);
-            let there = state_of(&schedule(&listed, &policy, now), now).is_some();
-            if old && there && selection.matches(&listed.key) {
-                keys.push(listed.key);
-            }
-            ControlFlow::Continue(())
-        })?;
-        Ok(keys)
-    })
-    .await?;
-    let labels: Vec<_> = keys.iter().take(LISTED_LABELS).map(shape::labels).collect();
-    let mut groups = keys.len();
-    if !dry_run {
-        groups = 0;
-        for slice in keys.chunks(DELETE_SLICE) {
-            let which = DeleteMany {
-                keys: slice.to_vec(),
-                pushed_before: limit,
-                by: by.clone(),
-            };
-            if let Done::Deleted {
-                groups: deleted, ..
-            } = state.delete_many(which).await?
-            {
-                groups += deleted;
-            }
-        }
-        tracing::info!(groups, by, "groups deleted by matcher");
-    }
-    Ok(json!({ "groups": groups, "labels": labels, "dry_run": dry_run }))
 }
 
 /// Removes what has expired, without waiting for the reaper.
@@ -186,7 +150,8 @@ pub(super) async fn pause(state: &Arc<State>, body: PauseBody, by: String) -> Ou
         by: by.clone(),
     };
     let done = state.pause(begin).await?;
-    tracing::warn!(by, reason, "expiry paused");
+    let lasts = spelled(lasts);
+    tracing::warn!(r#for = lasts, by, reason, "expiry paused");
     Ok(suspended(state, done))
 }
 

@@ -1,23 +1,26 @@
 //! `POST /api/v1/push`: many groups in one request and one transaction.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::{ApiError, Outcome, body_error, shape};
-use crate::format::name::is_label_name;
+use crate::format::name::NameRule;
 use crate::format::text_read;
 use crate::http::body::{Received, inflate, receive};
 use crate::http::context::Context;
 use crate::http::push::{own_helps, pusher};
-use crate::limits::{BATCH_GROUPS, RENDERED_BYTES};
+use crate::limits::{BATCH_GROUPS, LABELS_PER_SERIES, RENDERED_BYTES};
 use crate::model::GroupKey;
+use crate::push::printed::printed_fault;
 use crate::state::{self, Done, Method, Prepared, PreparedPush, State, Unstorable};
 use crate::store::Pusher;
 use crate::telemetry::own_kind;
@@ -27,7 +30,34 @@ use crate::ttl::{Ttl, TtlPolicy};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BatchBody {
+    #[serde(deserialize_with = "groups")]
     groups: Vec<GroupBody>,
+}
+
+/// The groups up to one too many, since each takes far more memory than the shortest text.
+fn groups<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GroupBody>, D::Error> {
+    deserializer.deserialize_seq(GroupsVisitor)
+}
+
+struct GroupsVisitor;
+
+impl<'de> Visitor<'de> for GroupsVisitor {
+    type Value = Vec<GroupBody>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of groups")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<GroupBody>, A::Error> {
+        let mut groups = Vec::new();
+        while groups.len() <= BATCH_GROUPS
+            && let Some(group) = seq.next_element()?
+        {
+            groups.push(group);
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(groups)
+    }
 }
 
 /// One push of a batch.
@@ -35,7 +65,7 @@ struct BatchBody {
 #[serde(deny_unknown_fields)]
 struct GroupBody {
     /// The grouping key, `job` included.
-    labels: BTreeMap<String, String>,
+    labels: Labels,
     /// `PUT` (the default) or `POST`.
     #[serde(default)]
     method: BatchMethod,
@@ -44,6 +74,51 @@ struct GroupBody {
     /// Metrics in the text format.
     #[serde(default)]
     body: String,
+}
+
+/// The members of an object in their order, those of the same name too: a map would
+/// silently take the last of them.
+#[derive(Debug)]
+struct Labels(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LabelsVisitor)
+    }
+}
+
+struct LabelsVisitor;
+
+impl<'de> Visitor<'de> for LabelsVisitor {
+    type Value = Labels;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object of labels")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Labels, A::Error> {
+        let mut labels = Vec::new();
+        while let Some(label) = members.next_entry()? {
+            if labels.len() == LABELS_PER_SERIES {
+                let most = format!("a group has more than {LABELS_PER_SERIES} labels");
+                return Err(A::Error::custom(most));
+            }
+            labels.push(label);
+        }
+        Ok(Labels(labels))
+    }
+}
+
+/// As they were given: `{job="a",x=""}`.
+impl fmt::Display for Labels {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("{")?;
+        for (place, (name, value)) in self.0.iter().enumerate() {
+            let comma = if place > 0 { "," } else { "" };
+            write!(out, "{comma}{name}={value:?}")?;
+        }
+        out.write_str("}")
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
@@ -120,7 +195,7 @@ impl Work {
         let mut prepared = Vec::with_capacity(batch.groups.len());
         let mut made = 0;
         for (at, group) in batch.groups.iter().enumerate() {
-            let push = prepare_one(at, group, &self.policy, &self.pusher)?;
+            let push = prepare_one(at, group, self)?;
             made += push.bytes();
             if made > RENDERED_BYTES {
                 return Err(too_large(Unstorable::TooLarge.to_string()));
@@ -145,13 +220,10 @@ fn too_large(text: String) -> ApiError {
     }
 }
 
-fn prepare_one(
-    at: usize,
-    group: &GroupBody,
-    policy: &TtlPolicy,
-    pusher: &Pusher,
-) -> Result<PreparedPush, ApiError> {
-    let key = key_of(&group.labels).map_err(|text| ApiError::bad(format!("group {at}: {text}")))?;
+fn prepare_one(at: usize, group: &GroupBody, work: &Work) -> Result<PreparedPush, ApiError> {
+    let (labels, names) = (&group.labels, work.context.limits.names);
+    let key = key_of(labels, names)
+        .map_err(|text| ApiError::bad(format!("group {at} {labels}: {text}")))?;
     let bad = |text: String| ApiError::bad(format!("group {at} {key}: {text}"));
     let ttl: Option<Ttl> = match &group.ttl {
         None => None,
@@ -160,10 +232,10 @@ fn prepare_one(
                 .map_err(|fault| bad(format!("ttl {text:?}: {fault}")))?,
         ),
     };
-    policy
+    work.policy
         .check_pushed(ttl)
         .map_err(|fault| bad(fault.to_string()))?;
-    let mut families = text_read::parse(group.body.as_bytes()).map_err(|fault| {
+    let mut families = text_read::parse_with(group.body.as_bytes(), names).map_err(|fault| {
         if fault.is_limit {
             too_large(format!("group {at} {key}: {fault}"))
         } else {
@@ -175,7 +247,14 @@ fn prepare_one(
         BatchMethod::Put => Method::Replace,
         BatchMethod::Post => Method::Merge,
     };
-    let prepared = state::prepare(key.clone(), method, families, ttl, pusher.clone(), own_kind);
+    let prepared = state::prepare(
+        key.clone(),
+        method,
+        families,
+        ttl,
+        work.pusher.clone(),
+        own_kind,
+    );
     match prepared {
         Ok(Prepared::Push(push)) => Ok(*push),
         Ok(Prepared::Failed(failed)) => Err(bad(failed.refusal().to_string())),
@@ -184,15 +263,23 @@ fn prepare_one(
     }
 }
 
-fn key_of(labels: &BTreeMap<String, String>) -> Result<GroupKey, String> {
+fn key_of(given: &Labels, names: NameRule) -> Result<GroupKey, String> {
+    let mut labels = BTreeMap::new();
+    for (name, value) in &given.0 {
+        if !names.allows_label(name.as_bytes()) || name.starts_with("__") {
+            return Err(format!("improper label name {name:?}"));
+        }
+        if labels.insert(name.clone(), value.clone()).is_some() {
+            return Err(format!("the label {name:?} is given twice"));
+        }
+    }
     let job = labels
         .get("job")
         .filter(|job| !job.is_empty())
         .ok_or("job name is required")?;
-    for name in labels.keys() {
-        if !is_label_name(name.as_bytes()) || name.starts_with("__") {
-            return Err(format!("improper label name {name:?}"));
-        }
+    let key = GroupKey::new(job, &labels);
+    match printed_fault(&key) {
+        Some(fault) => Err(fault.to_string()),
+        None => Ok(key),
     }
-    Ok(GroupKey::new(job, labels))
 }

@@ -1,6 +1,8 @@
 //! `GET /api/v1/groups` and `GET /api/v1/groups/job/...`.
+//!
+//! Pages stay right while groups come and go: one that is there from the first page to the last
+//! is shown once. By key a cursor names the last group shown; see [`lists`] for the other orders.
 
-use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -9,13 +11,14 @@ use serde_json::json;
 use super::cursor::Cursor;
 use super::query::{Query, Selection};
 use super::shape::{self, GroupState, Now};
-use super::{ApiError, Outcome, read};
+use super::{ApiError, Outcome, lists, read};
 use crate::clock::UnixNanos;
-use crate::limits::{API_PAGE, API_PAGE_DEFAULT};
+use crate::http::context::Context;
+use crate::limits::{API_PAGE, API_PAGE_DEFAULT, LISTS_BYTES};
 use crate::model::GroupKey;
-use crate::state::State;
-use crate::store::{Listed, Store};
-use crate::ttl::{Schedule, TtlPolicy, is_expired};
+use crate::state::{Standing, State};
+use crate::store::{Listed, ReadError, Store};
+use crate::ttl::Schedule;
 
 /// How a list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,7 @@ enum Sort {
 }
 
 /// What is asked of a list.
+#[derive(Debug, Clone)]
 struct Asked {
     selection: Selection,
     state: Option<GroupState>,
@@ -75,81 +79,151 @@ impl Asked {
         })
     }
 
-    fn place(&self, listed: &Listed, schedule: &Schedule) -> Cursor {
+    /// By what a group is sorted: the smallest comes first.
+    fn value(&self, listed: &Listed, schedule: &Schedule) -> u64 {
         let value = match self.sort {
             Sort::Key => 0,
             Sort::Expires => schedule.deadline.unwrap_or(UnixNanos(u64::MAX)).0,
             Sort::LastPush => listed.head.last_push.0,
         };
-        let value = if self.descending {
+        if self.descending {
             u64::MAX - value
         } else {
             value
-        };
-        Cursor::of(value, &listed.key)
+        }
+    }
+
+    /// Tells what is asked for, whatever the page.
+    fn name(&self, query: &Query) -> String {
+        let matches: Vec<&str> = query.values("match[]").collect();
+        format!("{:?}", (self.sort, self.descending, self.state, matches))
     }
 }
 
 /// Answers a list.
-pub(super) async fn list(state: &Arc<State>, query: &Query) -> Outcome {
+pub(super) async fn list(context: &Arc<Context>, state: &Arc<State>, query: &Query) -> Outcome {
     let asked = Asked::of(query)?;
     if asked.state == Some(GroupState::Expired) {
         return history(state, asked).await;
     }
-    let (policy, now) = (state.policy(), Now::of(state));
-    read(state, move |store| {
-        let (page, next) = page(store, &asked, &policy, now)?;
-        Ok(json!({ "groups": page, "next_cursor": next }))
+    let standing = state.standing();
+    let now = standing.now;
+    if asked.sort == Sort::Key {
+        let (page, next) = read(state, move |store| by_key(store, &asked, &standing)).await?;
+        return Ok(json!({ "groups": page, "next_cursor": next }));
+    }
+    let name = asked.name(query);
+    let (keys, at, id) = if let Some(cursor) = &asked.after {
+        let found = context.lists.find(cursor, &name, now);
+        let (keys, at) = found.ok_or_else(|| {
+            ApiError::bad("the list of this cursor is not kept any more: begin with its first page")
+        })?;
+        (keys, at, Some(cursor.value))
+    } else {
+        let (wanted, standing) = (asked.clone(), standing.clone());
+        let keys = read(state, move |store| sorted(store, &wanted, &standing)).await?;
+        let keys = keys.ok_or_else(|| {
+            ApiError::bad("too many groups for this order: narrow them by match[], or sort by job")
+        })?;
+        (keys.into(), 0, None)
+    };
+    let list = Arc::clone(&keys);
+    let (page, next) = read(state, move |store| {
+        let keys = list.get(at..).unwrap_or_default();
+        page(store, keys, &asked, &standing)
     })
-    .await
+    .await?;
+    let next = next.map(|next| {
+        let id = id.unwrap_or_else(|| context.lists.keep(name, keys.to_vec(), now));
+        lists::cursor(id, at + next).encode()
+    });
+    Ok(json!({ "groups": page, "next_cursor": next }))
 }
 
-/// One page, and the cursor of the next.
-fn page(
+/// What is shown of one group; `None`: it is not asked for, or not there.
+fn shown(listed: &Listed, asked: &Asked, standing: &Standing) -> Option<(Schedule, GroupState)> {
+    let schedule = standing.judge(listed)?;
+    let state = state_of(standing, &schedule);
+    let wanted = asked.state.is_none_or(|wanted| wanted == state);
+    wanted.then_some((schedule, state))
+}
+
+/// One page in key order, and the cursor of the next: the last key shown, whoever comes or goes.
+fn by_key(
     store: &Store,
     asked: &Asked,
-    policy: &TtlPolicy,
-    now: Now,
-) -> Result<(Vec<shape::Group>, Option<String>), crate::store::ReadError> {
-    // The smallest places behind the cursor, one more than asked for.
-    let mut places: BinaryHeap<(Cursor, usize)> = BinaryHeap::new();
-    let mut kept: Vec<Option<(Listed, Schedule, GroupState)>> = Vec::new();
+    standing: &Standing,
+) -> Result<(Vec<shape::Group>, Option<String>), ReadError> {
+    let mut page = Vec::new();
+    let (mut last, mut next) = (None, None);
     store.list(|listed| {
-        if !asked.selection.matches(&listed.key) {
+        let place = Cursor::of(0, &listed.key);
+        let ahead = asked.after.as_ref().is_none_or(|after| place > *after);
+        if !ahead || !asked.selection.matches(&listed.key) {
             return ControlFlow::Continue(());
         }
-        let schedule = schedule(&listed, policy, now);
-        let Some(state) = state_of(&schedule, now) else {
+        let Some((schedule, state)) = shown(&listed, asked, standing) else {
             return ControlFlow::Continue(());
         };
-        let place = asked.place(&listed, &schedule);
-        let wanted = asked.state.is_none_or(|wanted| wanted == state)
-            && asked.after.as_ref().is_none_or(|after| place > *after);
-        let full = places.len() > asked.limit;
-        if !wanted || (full && places.peek().is_some_and(|(last, _)| place > *last)) {
-            return ControlFlow::Continue(());
+        if page.len() == asked.limit {
+            next = last.take();
+            return ControlFlow::Break(());
         }
-        let slot = if let Some((_, slot)) = full.then(|| places.pop()).flatten() {
-            slot
-        } else {
-            kept.push(None);
-            kept.len() - 1
-        };
-        kept[slot] = Some((listed, schedule, state));
-        places.push((place, slot));
+        page.push(shape::group(&listed, &schedule, state, Now::at(standing)));
+        last = Some(place);
         ControlFlow::Continue(())
     })?;
-    let mut places = places.into_sorted_vec();
-    let more = places.len() > asked.limit;
-    places.truncate(asked.limit);
-    let next = places
-        .last()
-        .filter(|_| more)
-        .map(|(place, _)| place.encode());
-    let shown = places.into_iter().filter_map(|(_, slot)| kept[slot].take());
-    let groups =
-        shown.map(|(listed, schedule, state)| shape::group(&listed, &schedule, state, now));
-    Ok((groups.collect(), next))
+    Ok((page, next.map(|place: Cursor| place.encode())))
+}
+
+/// The keys of all groups that are asked for, in order; `None` if they take too much memory.
+fn sorted(
+    store: &Store,
+    asked: &Asked,
+    standing: &Standing,
+) -> Result<Option<Vec<GroupKey>>, ReadError> {
+    let mut places = Vec::new();
+    let mut bytes = 0;
+    store.list(|listed| {
+        if asked.selection.matches(&listed.key)
+            && let Some((schedule, _)) = shown(&listed, asked, standing)
+        {
+            bytes += lists::bytes_of(&listed.key);
+            places.push((asked.value(&listed, &schedule), listed.key));
+        }
+        if bytes > LISTS_BYTES {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    if bytes > LISTS_BYTES {
+        return Ok(None);
+    }
+    places.sort_unstable();
+    Ok(Some(places.into_iter().map(|(_, key)| key).collect()))
+}
+
+/// One page of those of these groups that are still there, as they are now, and where among
+/// them the next begins.
+fn page(
+    store: &Store,
+    keys: &[GroupKey],
+    asked: &Asked,
+    standing: &Standing,
+) -> Result<(Vec<shape::Group>, Option<usize>), ReadError> {
+    let (mut page, mut next) = (Vec::new(), None);
+    store.list_of(keys, |at, listed| {
+        let Some((schedule, state)) = shown(&listed, asked, standing) else {
+            return ControlFlow::Continue(());
+        };
+        if page.len() == asked.limit {
+            next = Some(at);
+            return ControlFlow::Break(());
+        }
+        page.push(shape::group(&listed, &schedule, state, Now::at(standing)));
+        ControlFlow::Continue(())
+    })?;
+    Ok((page, next))
 }
 
 /// Groups that are gone, newest first.
@@ -174,33 +248,24 @@ async fn history(state: &Arc<State>, asked: Asked) -> Outcome {
 
 /// Answers one group.
 pub(super) async fn detail(state: &Arc<State>, key: GroupKey) -> Outcome {
-    let (policy, now) = (state.policy(), Now::of(state));
+    let standing = state.standing();
     let wanted = key.clone();
     let found = read(state, move |store| store.detail(&wanted)).await?;
     let shown = found.and_then(|detail| {
-        let schedule = schedule(&detail.listed, &policy, now);
-        let state = state_of(&schedule, now)?;
+        let schedule = standing.judge(&detail.listed)?;
+        let state = state_of(&standing, &schedule);
+        let now = Now::at(&standing);
         Some(shape::detail(&detail, &schedule, state, now))
     });
     let shown = shown.ok_or_else(|| ApiError::not_found(format!("no group {key}")))?;
     Ok(json!(shown))
 }
 
-/// The TTL in force of a listed group.
-pub(super) fn schedule(listed: &Listed, policy: &TtlPolicy, now: Now) -> Schedule {
-    // As at the start: see `state::load`.
-    let clock_start = listed.head.clock_start.min(now.ttl);
-    let own = policy.effective(&listed.key, listed.head.pushed_ttl);
-    Schedule::of(clock_start, own, listed.pinned.as_ref(), now.ttl)
-}
-
-/// `None`: the group has expired, and is in no answer.
-pub(super) fn state_of(schedule: &Schedule, now: Now) -> Option<GroupState> {
-    if is_expired(schedule.deadline, now.horizon) {
-        None
-    } else if is_expired(schedule.deadline, now.ttl) {
-        Some(GroupState::Overdue)
+/// How a group on this schedule stands that is there.
+pub(in crate::http) fn state_of(standing: &Standing, schedule: &Schedule) -> GroupState {
+    if standing.is_overdue(schedule) {
+        GroupState::Overdue
     } else {
-        Some(GroupState::Live)
+        GroupState::Live
     }
 }

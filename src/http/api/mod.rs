@@ -1,13 +1,18 @@
-//! The API beyond the Pushgateway's: `/api/v1/groups`, `/api/v1/ttl`, `/api/v1/admin`,
-//! `/api/v1/push`. Answers are JSON in the Pushgateway's envelope.
+//! The Pushgateway's API, `/api/v1/status`, `/api/v1/metrics` and `/api/v1/admin/wipe`, and
+//! what goes beyond it: `/api/v1/groups`, `/api/v1/ttl`, `/api/v1/admin`, `/api/v1/push`.
+//! Answers are JSON in the Pushgateway's envelope.
 
 mod admin;
 mod batch;
 mod cursor;
 mod groups;
+mod lists;
+mod matching;
+mod metrics;
 mod overview;
 mod query;
 mod shape;
+mod status;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,16 +22,24 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
 use super::body::{BodyError, receive};
 use super::context::Context;
+use super::foreign::is_foreign;
 use super::health::LOADING;
-use super::reply;
+use super::{reply, route};
+
+use crate::format::name::NameRule;
 use crate::limits::API_BODY;
 use crate::model::GroupKey;
-use crate::push::path::grouping_key;
+use crate::push::path::grouping_key_with;
 use crate::state::{Refused, State};
-use query::Query;
+pub(super) use groups::state_of;
+pub(super) use lists::Lists;
+pub(super) use matching::delete_all;
+pub(super) use query::Query;
+pub(super) use shape::{GroupState, Now};
 
 /// One request to the API.
 pub(super) struct ApiRequest {
@@ -52,7 +65,7 @@ impl ApiError {
         }
     }
 
-    fn not_found(text: impl Into<String>) -> Self {
+    pub(super) fn not_found(text: impl Into<String>) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
             text: text.into(),
@@ -64,8 +77,9 @@ impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let (status, text) = match refused {
             Refused::Inconsistent(refusal) => (StatusCode::BAD_REQUEST, refusal.to_string()),
-            Refused::InBatch { at, refusal } => {
-                (StatusCode::BAD_REQUEST, format!("group {at}: {refusal}"))
+            Refused::InBatch { at, key, refusal } => {
+                let text = format!("group {at} {key}: {refusal}");
+                (StatusCode::BAD_REQUEST, text)
             }
             Refused::NoSuchGroup(key) => (StatusCode::NOT_FOUND, format!("no group {key}")),
             Refused::Unavailable(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
@@ -84,12 +98,16 @@ type Outcome = Result<serde_json::Value, ApiError>;
 
 /// What a path of the API is about.
 enum Route {
+    Status,
+    Metrics,
+    Wipe,
     Groups,
     Group(Vec<u8>),
     Overview,
     Explain(Option<Vec<u8>>),
     Push,
     Pin(Vec<u8>),
+    PinMatching,
     Touch(Vec<u8>),
     DeleteGroups,
     Reap,
@@ -97,6 +115,21 @@ enum Route {
     Resume,
     OpenApi,
 }
+
+/// Paths in which nothing varies.
+const FIXED: [&str; 11] = [
+    "status",
+    "metrics",
+    "admin/wipe",
+    "groups",
+    "ttl",
+    "ttl/explain",
+    "push",
+    "admin/delete_groups",
+    "admin/ttl/reap",
+    "admin/ttl/pause",
+    "admin/ttl/resume",
+];
 
 impl Route {
     fn of(path: &[u8]) -> Option<Self> {
@@ -106,10 +139,14 @@ impl Route {
             is_job.then(|| rest.to_vec())
         };
         match path {
+            b"status" => Some(Self::Status),
+            b"metrics" => Some(Self::Metrics),
+            b"admin/wipe" => Some(Self::Wipe),
             b"groups" => Some(Self::Groups),
             b"ttl" => Some(Self::Overview),
             b"ttl/explain" => Some(Self::Explain(None)),
             b"push" => Some(Self::Push),
+            b"admin/ttl" => Some(Self::PinMatching),
             b"admin/delete_groups" => Some(Self::DeleteGroups),
             b"admin/ttl/reap" => Some(Self::Reap),
             b"admin/ttl/pause" => Some(Self::Pause),
@@ -123,13 +160,39 @@ impl Route {
         .or_else(|| job("admin/touch/").map(Self::Touch))
     }
 
+    /// The path that this one is but for letter case and a slash at its end, if that has
+    /// the method.
+    fn respelled(path: &[u8], method: &Method) -> Option<&'static str> {
+        let bare = path.strip_suffix(b"/").unwrap_or(path);
+        let has = |name: &str| {
+            let route = Self::of(name.as_bytes());
+            route.is_some_and(|route| allows(route.allow(), method))
+        };
+        let same = |name: &str| name.as_bytes().eq_ignore_ascii_case(bare);
+        let found = FIXED.into_iter().find(|name| same(name))?;
+        (found.as_bytes() != path && has(found)).then_some(found)
+    }
+
     fn allow(&self) -> &'static str {
         match self {
-            Self::Groups | Self::Group(_) | Self::Overview | Self::Explain(_) | Self::OpenApi => {
-                "GET, HEAD, OPTIONS"
-            }
-            Self::Pin(_) => "DELETE, OPTIONS, PUT",
+            Self::Status
+            | Self::Metrics
+            | Self::Groups
+            | Self::Group(_)
+            | Self::Overview
+            | Self::Explain(_)
+            | Self::OpenApi => "GET, HEAD, OPTIONS",
+            Self::Wipe => "OPTIONS, PUT",
+            Self::Pin(_) | Self::PinMatching => "DELETE, OPTIONS, PUT",
             _ => "OPTIONS, POST",
+        }
+    }
+
+    /// What OPTIONS is told; the Pushgateway says nothing.
+    fn options(&self) -> &'static str {
+        match self {
+            Self::Status | Self::Metrics | Self::Wipe => "",
+            _ => self.allow(),
         }
     }
 
@@ -139,6 +202,7 @@ impl Route {
             Self::Groups => &["match[]", "state", "sort", "limit", "cursor"],
             Self::Explain(None) => &["match[]", "limit"],
             Self::DeleteGroups => &["match[]", "older_than", "dry_run"],
+            Self::PinMatching => &["match[]", "dry_run"],
             Self::Reap => &["dry_run"],
             _ => &[],
         }
@@ -149,6 +213,7 @@ impl Route {
         matches!(
             self,
             Self::Pin(_)
+                | Self::PinMatching
                 | Self::Touch(_)
                 | Self::DeleteGroups
                 | Self::Reap
@@ -158,24 +223,56 @@ impl Route {
     }
 }
 
-/// Answers a request below `/api/v1/`.
-pub(super) async fn answer(context: &Arc<Context>, request: ApiRequest) -> Response {
-    let Some(route) = Route::of(&request.path) else {
-        return reply::not_found();
-    };
+fn allows(allow: &str, method: &Method) -> bool {
+    allow.split(", ").any(|allowed| allowed == method.as_str())
+}
+
+/// Answers a request below `/api/v1/`. `connection` is cut if an answer that holds
+/// resources is not taken in time.
+pub(super) async fn answer(
+    context: &Arc<Context>,
+    request: ApiRequest,
+    connection: &CancellationToken,
+) -> Response {
     let method = &request.parts.method;
+    // A wipe that is not open is not there.
+    let route =
+        Route::of(&request.path).filter(|route| !matches!(route, Route::Wipe) || context.admin);
     if method == Method::OPTIONS {
-        return reply::cors(reply::options(route.allow()));
+        let response = reply::cors(reply::options(route.map_or("", |route| route.options())));
+        context
+            .telemetry
+            .count_request("api/v1/options", "options", 200);
+        return response;
     }
-    if !route
-        .allow()
-        .split(", ")
-        .any(|allowed| allowed == method.as_str())
-    {
+    let Some(route) = route else {
+        return elsewhere(context, &request);
+    };
+    if !allows(route.allow(), method) {
         return reply::method_not_allowed(route.allow());
     }
-    if matches!(route, Route::OpenApi) {
-        return reply::yaml(include_str!("openapi.yaml"));
+    if matches!(route, Route::Wipe) && is_foreign(&request.parts) {
+        return reply::foreign();
+    }
+    match (&route, context.state()) {
+        (Route::OpenApi, _) => return reply::yaml(include_str!("openapi.yaml")),
+        (Route::Status, _) => {
+            let response = reply::success(&status::status(context));
+            let telemetry = &context.telemetry;
+            telemetry.count_request("api/v1/status", method.as_str(), 200);
+            return response;
+        }
+        (Route::Metrics, Some(state)) => {
+            return metrics::metrics(context, state, &request.parts, connection).await;
+        }
+        (Route::Wipe, None) => return reply::unavailable(LOADING),
+        (Route::Wipe, Some(state)) => {
+            let response = matching::wipe(state, request.peer.to_string()).await;
+            let code = response.status().as_u16();
+            context.telemetry.count_request("wipe", "put", code);
+            return response;
+        }
+        _ => {}
     }
     let outcome = match context.state() {
         None => Err(ApiError {
@@ -186,12 +283,31 @@ pub(super) async fn answer(context: &Arc<Context>, request: ApiRequest) -> Respo
             status: StatusCode::FORBIDDEN,
             text: "the admin API is off: start with --web.enable-admin-api".into(),
         }),
+        Some(_) if route.is_admin() && is_foreign(&request.parts) => Err(ApiError {
+            status: StatusCode::FORBIDDEN,
+            text: reply::FOREIGN.into(),
+        }),
         Some(state) => dispatch(context, state, route, request).await,
     };
     match outcome {
         Ok(data) => reply::success(&data),
         Err(error) => reply::api_error(error.status, &error.text),
     }
+}
+
+/// The answer where there is nothing: where it may be instead, or 404.
+fn elsewhere(context: &Context, request: &ApiRequest) -> Response {
+    let parts = &request.parts;
+    let Some(path) = Route::respelled(&request.path, &parts.method) else {
+        return reply::not_found();
+    };
+    let query = parts.uri.query();
+    route::redirect(
+        &parts.method,
+        &context.site.paths,
+        &format!("/api/v1/{path}"),
+        query,
+    )
 }
 
 async fn dispatch(
@@ -206,25 +322,39 @@ async fn dispatch(
     let query = Query::parse(parts.uri.query().unwrap_or_default()).map_err(ApiError::bad)?;
     query.only(route.parameters())?;
     let by = peer.to_string();
+    let key_of = |path: &[u8]| key_of(path, context.limits.names);
     match route {
-        Route::Groups => groups::list(state, &query).await,
+        Route::Groups => groups::list(context, state, &query).await,
         Route::Group(key) => groups::detail(state, key_of(&key)?).await,
-        Route::Overview => Ok(overview::overview(state)),
-        Route::Explain(key) => overview::explain(state, key.as_deref(), &query).await,
+        Route::Overview => overview::overview(state).await,
+        Route::Explain(key) => {
+            let key = key.map(|key| key_of(&key)).transpose()?;
+            overview::explain(state, key, &query).await
+        }
         Route::Push => batch::push(context, state, &parts, body, peer).await,
         Route::Pin(key) if parts.method == Method::DELETE => {
-            admin::unpin(state, key_of(&key)?, by).await
+            admin::unpin(state, key_of(&key)?, &by).await
         }
         Route::Pin(key) => {
             let key = key_of(&key)?;
             admin::pin(state, key, json(context, &parts, body).await?, by).await
         }
+        Route::PinMatching if parts.method == Method::DELETE => {
+            matching::unpin(state, &query, &by).await
+        }
+        Route::PinMatching => {
+            let body = json(context, &parts, body).await?;
+            matching::pin(state, &query, body, by).await
+        }
         Route::Touch(key) => admin::touch(state, key_of(&key)?, &by).await,
-        Route::DeleteGroups => admin::delete_groups(state, &query, by).await,
+        Route::DeleteGroups => matching::delete(state, &query, by).await,
         Route::Reap => admin::reap(state, &query, &by).await,
         Route::Pause => admin::pause(state, json(context, &parts, body).await?, by).await,
         Route::Resume => admin::resume(state, &by).await,
-        Route::OpenApi => Ok(serde_json::Value::Null),
+        // Answered before.
+        Route::OpenApi | Route::Status | Route::Metrics | Route::Wipe => {
+            Ok(serde_json::Value::Null)
+        }
     }
 }
 
@@ -234,12 +364,15 @@ async fn dispatch(
 /// If it cannot be understood: a dry run that is not recognised must not be a real one.
 pub(super) fn dry_run(query: Option<&str>) -> Result<bool, String> {
     let query = Query::parse(query.unwrap_or_default())?;
-    query.flag("dry_run").map_err(|error| error.text)
+    let dry_run = query
+        .only(&["dry_run"])
+        .and_then(|()| query.flag("dry_run"));
+    dry_run.map_err(|error| error.text)
 }
 
 /// The grouping key of a decoded path.
-pub(super) fn key_of(path: &[u8]) -> Result<GroupKey, ApiError> {
-    grouping_key(path).map_err(|error| ApiError::bad(error.to_string()))
+fn key_of(path: &[u8], names: NameRule) -> Result<GroupKey, ApiError> {
+    grouping_key_with(path, names).map_err(|error| ApiError::bad(error.to_string()))
 }
 
 /// Reads a body of JSON; an empty one is an empty object.
@@ -275,7 +408,7 @@ pub(super) fn body_error(error: BodyError) -> ApiError {
 }
 
 /// Works on the store without holding up the runtime.
-async fn read<T: Send + 'static>(
+pub(super) async fn read<T: Send + 'static>(
     state: &Arc<State>,
     work: impl FnOnce(&crate::store::Store) -> Result<T, crate::store::ReadError> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -284,7 +417,13 @@ async fn read<T: Send + 'static>(
         status: StatusCode::INTERNAL_SERVER_ERROR,
         text,
     };
-    let done = tokio::task::spawn_blocking(move || state.read(work)).await;
+    let place = state.place_to_read().await;
+    let work = move || {
+        // Kept to the end of the work, which nobody can stop once it has begun.
+        let _place = place;
+        state.read(work)
+    };
+    let done = tokio::task::spawn_blocking(work).await;
     let read = done.map_err(|panic| failed(panic.to_string()))??;
     read.map_err(|error| failed(error.to_string()))
 }
@@ -292,8 +431,16 @@ async fn read<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Mutex;
+    use std::time::Duration;
 
     use super::*;
+    use crate::clock::Clock;
+    use crate::limits::READERS;
+    use crate::state::StateSettings;
+    use crate::store::Place;
+    use crate::telemetry::Telemetry;
+    use crate::ttl::TtlPolicy;
 
     const DESCRIPTION: &str = include_str!("openapi.yaml");
 
@@ -317,6 +464,9 @@ mod tests {
     /// without its path here.
     fn path(route: &Route) -> &'static str {
         match route {
+            Route::Status => "status",
+            Route::Metrics => "metrics",
+            Route::Wipe => "admin/wipe",
             Route::Groups => "groups",
             Route::Group(_) => "groups/job/{job}",
             Route::Overview => "ttl",
@@ -324,6 +474,7 @@ mod tests {
             Route::Explain(Some(_)) => "ttl/explain/job/{job}",
             Route::Push => "push",
             Route::Pin(_) => "admin/ttl/job/{job}",
+            Route::PinMatching => "admin/ttl",
             Route::Touch(_) => "admin/touch/job/{job}",
             Route::DeleteGroups => "admin/delete_groups",
             Route::Reap => "admin/ttl/reap",
@@ -337,6 +488,9 @@ mod tests {
     fn the_description_has_every_route_and_no_other() {
         let key = || b"job/a".to_vec();
         let routes = [
+            Route::Status,
+            Route::Metrics,
+            Route::Wipe,
             Route::Groups,
             Route::Group(key()),
             Route::Overview,
@@ -344,6 +498,7 @@ mod tests {
             Route::Explain(Some(key())),
             Route::Push,
             Route::Pin(key()),
+            Route::PinMatching,
             Route::Touch(key()),
             Route::DeleteGroups,
             Route::Reap,
@@ -372,5 +527,51 @@ mod tests {
                 .collect();
             assert_eq!(methods, allowed, "{path}");
         }
+    }
+
+    /// Work on the store goes on when its client has gone, and keeps its place to its end.
+    #[test]
+    fn few_read_at_once_whoever_goes_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let settings = StateSettings {
+            place: Place::folder(folder.path()),
+            policy: TtlPolicy::default(),
+            keep_history: Duration::ZERO,
+            startup_grace: Duration::ZERO,
+            expose: false,
+            import: None,
+            names: NameRule::Legacy,
+            clock: Clock::system(),
+        };
+        let in_runtime = runtime.enter();
+        let (state, _) = State::start(settings, Arc::new(Telemetry::new())).unwrap();
+        drop(in_runtime);
+        let (end, wait) = std::sync::mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        runtime.block_on(async {
+            for _ in 0..READERS {
+                let (start, begun) = tokio::sync::oneshot::channel();
+                let (reader, wait) = (Arc::clone(&state), Arc::clone(&wait));
+                let client = tokio::spawn(async move {
+                    let work = move |_: &crate::store::Store| {
+                        start.send(()).unwrap();
+                        Ok(wait.lock().unwrap().recv().is_err())
+                    };
+                    read(&reader, work).await
+                });
+                begun.await.unwrap();
+                client.abort();
+            }
+            let is_full = tokio::select! {
+                biased;
+                _ = state.place_to_read() => false,
+                () = std::future::ready(()) => true,
+            };
+            assert!(is_full);
+            drop(end);
+            assert!(state.place_to_read().await.is_some());
+        });
+        state.close();
     }
 }

@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::groups::{schedule, state_of};
 use super::query::Query;
 use super::shape::{self, Now};
-use super::{ApiError, Outcome, key_of, read};
+use super::{ApiError, Outcome, read};
 use crate::limits::{API_PAGE, API_PAGE_DEFAULT};
-use crate::state::State;
+use crate::model::GroupKey;
+use crate::state::{Standing, State};
+use crate::store::Listed;
+use crate::ttl::{Explanation, Schedule, Ttl};
 
 /// Answers what TTLs there are.
-pub(super) fn overview(state: &State) -> Value {
-    let (policy, now) = (state.policy(), Now::of(state));
+pub(super) async fn overview(state: &Arc<State>) -> Outcome {
+    let warnings = warnings(state).await?;
+    let (now, policy) = (Now::of(state), state.policy());
     let snapshot = state.snapshot();
     let by_source: BTreeMap<String, usize> = snapshot
         .by_source()
@@ -31,6 +34,7 @@ pub(super) fn overview(state: &State) -> Value {
                 "name": rule.name.as_ref(),
                 "selector": rule.selector.to_string(),
                 "ttl": rule.ttl,
+                "hold": rule.hold,
             })
         })
         .collect();
@@ -42,7 +46,7 @@ pub(super) fn overview(state: &State) -> Value {
         .suspensions()
         .pause
         .filter(|pause| pause.is_active(now.ttl));
-    json!({
+    Ok(json!({
         "default": policy.default,
         "min": crate::duration::format(policy.min),
         "max": policy.max.map(crate::duration::format),
@@ -51,41 +55,88 @@ pub(super) fn overview(state: &State) -> Value {
         "groups_by_source": by_source,
         "next_expiry": next,
         "paused": paused.map(|pause| shape::paused(&pause, now)),
-        "warnings": Vec::<String>::new(),
+        "warnings": warnings,
+    }))
+}
+
+/// What an operator should know: groups whose TTL is so short that no scrape may see them.
+async fn warnings(state: &Arc<State>) -> Result<Vec<String>, ApiError> {
+    let (groups, limit) = (state.snapshot().short_ttl_groups(), state.short_ttl());
+    if groups == 0 {
+        return Ok(Vec::new());
+    }
+    let standing = state.standing();
+    let example = read(state, move |store| {
+        let mut example = None;
+        store.list(|listed| {
+            let is_short = standing.judge(&listed).is_some_and(|schedule| {
+                schedule.hold.is_none() && matches!(schedule.ttl, Ttl::After(ttl) if ttl < limit)
+            });
+            if is_short {
+                example = Some(listed.key);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(example)
     })
+    .await?;
+    let such_as = example.map_or_else(String::new, |key| format!(", such as {key}"));
+    let limit = crate::duration::format(limit);
+    let (have, their) = if groups == 1 {
+        ("1 group has a TTL", "it")
+    } else {
+        ("groups have TTLs", "they")
+    };
+    let count = if groups == 1 {
+        String::new()
+    } else {
+        format!("{groups} ")
+    };
+    Ok(vec![format!(
+        "{count}{have} below twice the scrape interval ({limit}){such_as}: {their} may never be \
+         scraped; give a longer TTL, or a rule with hold: until_scraped"
+    )])
+}
+
+/// Why a group that is there has the TTL of this schedule.
+fn explanation(standing: &Standing, listed: &Listed, schedule: &Schedule) -> Explanation {
+    let pinned = listed.pinned.as_ref();
+    let pinned = pinned.filter(|pinned| pinned.counts(listed.head.clock_start, standing.now));
+    let policy = standing.policy();
+    let explained = policy.explain_with(&listed.key, listed.head.pushed_ttl, pinned);
+    Explanation {
+        hold: schedule.hold,
+        ..explained
+    }
 }
 
 /// Answers why a group, or each of those that match, has its TTL.
-pub(super) async fn explain(state: &Arc<State>, key: Option<&[u8]>, query: &Query) -> Outcome {
-    let policy = state.policy();
+pub(super) async fn explain(state: &Arc<State>, key: Option<GroupKey>, query: &Query) -> Outcome {
+    let standing = state.standing();
     if let Some(key) = key {
-        let key = key_of(key)?;
         let wanted = key.clone();
         let found = read(state, move |store| store.detail(&wanted)).await?;
-        let now = Now::of(state);
+        let explained = found.and_then(|detail| {
+            let schedule = standing.judge(&detail.listed)?;
+            Some(explanation(&standing, &detail.listed, &schedule))
+        });
         // One that has expired is explained like one that never was.
-        let listed = found
-            .map(|detail| detail.listed)
-            .filter(|listed| state_of(&schedule(listed, &policy, now), now).is_some());
-        let pushed = listed.as_ref().and_then(|listed| listed.head.pushed_ttl);
-        let pinned = listed.and_then(|listed| listed.pinned);
-        let pinned = pinned.filter(|pinned| pinned.is_active(now.ttl));
-        return Ok(json!(policy.explain_with(&key, pushed, pinned.as_ref())));
+        let unknown = || standing.policy().explain_with(&key, None, None);
+        return Ok(json!(explained.unwrap_or_else(unknown)));
     }
     let selection = query.selection()?;
     if selection.is_empty() {
         return Err(ApiError::bad("name a group in the path, or give match[]"));
     }
     let limit = query.limit(API_PAGE_DEFAULT, API_PAGE)?;
-    let now = Now::of(state);
     read(state, move |store| {
         let mut explained = Vec::new();
         store.list(|listed| {
-            let there = state_of(&schedule(&listed, &policy, now), now).is_some();
-            let (key, pushed) = (listed.key, listed.head.pushed_ttl);
-            if there && selection.matches(&key) {
-                let pinned = listed.pinned.filter(|pinned| pinned.is_active(now.ttl));
-                explained.push(json!(policy.explain_with(&key, pushed, pinned.as_ref())));
+            if selection.matches(&listed.key)
+                && let Some(schedule) = standing.judge(&listed)
+            {
+                explained.push(json!(explanation(&standing, &listed, &schedule)));
             }
             if explained.len() < limit {
                 ControlFlow::Continue(())

@@ -1,6 +1,9 @@
 //! Query strings, and what the API's parameters mean.
 
+use std::fmt;
+
 use crate::duration;
+use crate::limits::SELECTORS;
 use crate::model::{GroupKey, Selector};
 use crate::push::path::percent_decode;
 
@@ -8,11 +11,11 @@ use super::ApiError;
 
 /// The pairs of a query string, decoded.
 #[derive(Debug)]
-pub(super) struct Query(Vec<(String, String)>);
+pub(in crate::http) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Decodes `a=b&c=d`; `+` is a space.
-    pub(super) fn parse(query: &str) -> Result<Self, String> {
+    pub(in crate::http) fn parse(query: &str) -> Result<Self, String> {
         let decode = |text: &str| {
             let bytes = percent_decode(&text.replace('+', "%20"));
             let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
@@ -42,7 +45,8 @@ impl Query {
         }
     }
 
-    fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+    /// All values of a parameter.
+    pub(super) fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
             .filter(move |(known, _)| known == name)
@@ -50,7 +54,7 @@ impl Query {
     }
 
     /// The one value of a parameter.
-    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
+    pub(in crate::http) fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let mut values = self.values(name);
         let first = values.next();
         match values.next() {
@@ -97,6 +101,11 @@ impl Query {
             Selector::parse(text)
                 .map_err(|fault| ApiError::bad(format!("match[]={text:?}: {fault}")))
         };
+        if self.values("match[]").nth(SELECTORS).is_some() {
+            return Err(ApiError::bad(format!(
+                "match[] is given more than {SELECTORS} times"
+            )));
+        }
         self.values("match[]")
             .map(parse)
             .collect::<Result<_, _>>()
@@ -105,7 +114,7 @@ impl Query {
 }
 
 /// Selectors of which one must match; none at all match everything.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Selection(Vec<Selector>);
 
 impl Selection {
@@ -116,6 +125,17 @@ impl Selection {
     /// Whether nothing was selected.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// For the log: `{job="a"} or {job="b"}`.
+impl fmt::Display for Selection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, selector) in self.0.iter().enumerate() {
+            let or = if place > 0 { " or " } else { "" };
+            write!(out, "{or}{selector}")?;
+        }
+        Ok(())
     }
 }
 
@@ -138,6 +158,18 @@ mod tests {
         for bad in ["a=%zz", "a=%ff"] {
             assert!(Query::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn selectors_are_counted_before_any_is_parsed() {
+        let selection = |selectors: usize, of: &str| {
+            let pairs = vec![format!("match[]={of}"); selectors];
+            Query::parse(&pairs.join("&")).unwrap().selection()
+        };
+        assert!(selection(SELECTORS, "{}").is_ok());
+        let refused = selection(SELECTORS + 1, "{bad").unwrap_err();
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.text, "match[] is given more than 100 times");
     }
 
     #[test]

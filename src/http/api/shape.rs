@@ -6,30 +6,35 @@ use serde::Serialize;
 
 use crate::clock::UnixNanos;
 use crate::model::GroupKey;
-use crate::state::State;
+use crate::state::{Standing, State};
 use crate::store::{End, Ended, GroupDetail, Listed};
-use crate::ttl::{Schedule, Suspension, Ttl};
+use crate::ttl::{Hold, Schedule, Suspension, Ttl};
 
 /// What time it is for one answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Now {
-    pub(super) wall: UnixNanos,
-    pub(super) ttl: UnixNanos,
-    pub(super) horizon: UnixNanos,
+pub(in crate::http) struct Now {
+    pub(in crate::http) wall: UnixNanos,
+    pub(in crate::http) ttl: UnixNanos,
 }
 
 impl Now {
-    pub(super) fn of(state: &State) -> Self {
-        let horizon = state.expiry().horizon();
+    pub(in crate::http) fn of(state: &State) -> Self {
         Self {
             wall: state.clock().wall(),
             ttl: state.expiry().now(),
-            horizon,
+        }
+    }
+
+    /// The time of what was judged.
+    pub(in crate::http) fn at(standing: &Standing) -> Self {
+        Self {
+            wall: standing.wall,
+            ttl: standing.now,
         }
     }
 
     /// A time in TTL time by the wall clock.
-    pub(super) fn wall_of(self, ttl: UnixNanos) -> UnixNanos {
+    pub(in crate::http) fn wall_of(self, ttl: UnixNanos) -> UnixNanos {
         if ttl >= self.ttl {
             self.wall.plus(ttl.since(self.ttl))
         } else {
@@ -42,10 +47,10 @@ impl Now {
 /// Whether a group's time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum GroupState {
+pub(in crate::http) enum GroupState {
     /// Its TTL has not passed.
     Live,
-    /// Its TTL has passed, and expiry is suspended.
+    /// Its TTL has passed, and expiry is suspended, or waits for a scrape.
     Overdue,
     /// It has expired, or was deleted.
     Expired,
@@ -63,14 +68,23 @@ pub(super) struct Group {
     ttl: Ttl,
     ttl_seconds: u64,
     ttl_source: String,
+    hold: Option<Hold>,
     expires_at: Option<String>,
     expires_in_seconds: Option<i64>,
     families: u32,
     series: u64,
+    hidden_families: Vec<Hidden>,
     last_pusher: String,
     user_agent: String,
     #[serde(rename = "override")]
     pinned: Option<Pinned>,
+}
+
+/// A family that is not shown.
+#[derive(Debug, Serialize)]
+struct Hidden {
+    name: String,
+    reason: String,
 }
 
 /// An override.
@@ -135,7 +149,16 @@ pub(super) struct Paused {
 }
 
 pub(super) fn group(listed: &Listed, schedule: &Schedule, state: GroupState, now: Now) -> Group {
-    let Listed { key, head, pinned } = listed;
+    let Listed {
+        key,
+        head,
+        pinned,
+        hidden,
+    } = listed;
+    let hidden = hidden.iter().map(|family| Hidden {
+        name: family.name.clone(),
+        reason: family.fault.clone(),
+    });
     let failed = head
         .failure
         .as_ref()
@@ -151,17 +174,19 @@ pub(super) fn group(listed: &Listed, schedule: &Schedule, state: GroupState, now
         ttl: schedule.ttl,
         ttl_seconds: seconds(schedule.ttl),
         ttl_source: schedule.source.to_string(),
+        hold: schedule.hold,
         expires_at: schedule
             .deadline
             .map(|deadline| time(now.wall_of(deadline))),
         expires_in_seconds: schedule.deadline.map(|deadline| left(deadline, now.ttl)),
         families: head.families,
         series: head.series,
+        hidden_families: hidden.collect(),
         last_pusher: head.pusher.address.clone(),
         user_agent: head.pusher.agent.clone(),
         pinned: pinned
             .as_ref()
-            .filter(|pinned| pinned.is_active(now.ttl))
+            .filter(|pinned| pinned.counts(head.clock_start, now.ttl))
             .map(|pinned| Pinned {
                 ttl: pinned.ttl,
                 until: pinned.until.map(|until| time(now.wall_of(until))),

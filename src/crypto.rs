@@ -1,0 +1,82 @@
+//! The one place that names the crypto library.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::{digest, hmac};
+use rustls::NamedGroup;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs as library};
+
+/// Cipher suites, key exchanges and signatures for TLS.
+pub(crate) fn provider() -> CryptoProvider {
+    library::default_provider()
+}
+
+/// The key exchange of this name in TLS.
+pub(crate) fn key_exchange(name: NamedGroup) -> Option<&'static dyn SupportedKxGroup> {
+    let all = library::ALL_KX_GROUPS.iter().copied();
+    all.into_iter().find(|group| group.name() == name)
+}
+
+/// What [`provider`] gives, to be shared.
+pub(crate) fn shared_provider() -> Arc<CryptoProvider> {
+    Arc::new(provider())
+}
+
+/// A digest that tells texts apart and does not tell the text.
+pub(crate) type Digest = [u8; 32];
+
+/// SHA-256, for texts that are no secrets or are kept elsewhere too.
+pub(crate) fn sha256(text: &[u8]) -> Digest {
+    let mut out = Digest::default();
+    out.copy_from_slice(digest::digest(&digest::SHA256, text).as_ref());
+    out
+}
+
+/// Makes digests that nobody can recompute or guess from outside the process: the
+/// key is drawn at start and kept nowhere else.
+pub(crate) struct SecretDigests(hmac::Key);
+
+impl SecretDigests {
+    /// With a new key.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes.
+    pub(crate) fn new() -> Result<Self, &'static str> {
+        let mut key = [0; 32];
+        aws_lc_rs::rand::fill(&mut key).map_err(|_| "the system gives no random numbers")?;
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
+    }
+
+    /// HMAC-SHA-256 of all parts, each with its length.
+    pub(crate) fn of(&self, parts: &[&[u8]]) -> Digest {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut out = Digest::default();
+        out.copy_from_slice(context.sign().as_ref());
+        out
+    }
+}
+
+impl fmt::Debug for SecretDigests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretDigests")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_tell_parts_apart_and_differ_from_process_to_process() {
+        let digests = SecretDigests::new().unwrap();
+        assert_eq!(digests.of(&[b"a", b"bc"]), digests.of(&[b"a", b"bc"]));
+        assert_ne!(digests.of(&[b"a", b"bc"]), digests.of(&[b"ab", b"c"]));
+        let others = SecretDigests::new().unwrap();
+        assert_ne!(digests.of(&[b"a"]), others.of(&[b"a"]));
+    }
+}

@@ -1,0 +1,167 @@
+//! Where the gateway's pages are: `--web.route-prefix`, `--web.external-url`,
+//! `--web.telemetry-path`.
+
+use percent_encoding::percent_decode_str;
+
+/// Paths that flags decide. They are compared with decoded paths of requests.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Paths {
+    /// In front of every path: empty, or begins with a slash and does not end with one.
+    pub prefix: String,
+    /// The exposition's path behind the prefix; begins with a slash. Pushes go to
+    /// `/metrics/job/...` whatever it is.
+    pub telemetry: String,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            telemetry: "/metrics".to_owned(),
+        }
+    }
+}
+
+/// Paths behind the prefix that `--web.telemetry-path` must leave alone.
+const TAKEN: [&str; 9] = [
+    "/",
+    "/status",
+    "/-/healthy",
+    "/-/ready",
+    "/-/reload",
+    "/-/quit",
+    "/-/group",
+    "/-/delete",
+    "/-/wipe",
+];
+
+/// Beginnings of such paths.
+const TAKEN_BELOW: [&str; 4] = ["/api/", "/static/", "/metrics/job", "/ttl/"];
+
+/// The prefix that a path makes, as the Pushgateway 1.11 computes it: `/` is none, a
+/// slash in front is added, one at the end is dropped.
+///
+/// # Errors
+/// If no request can have such a path.
+pub(super) fn prefix(path: &str) -> Result<String, String> {
+    if matches!(path, "" | "/") {
+        return Ok(String::new());
+    }
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let prefix = format!("{slash}{path}");
+    let prefix = prefix.strip_suffix('/').unwrap_or(&prefix);
+    clean(prefix)?;
+    Ok(prefix.to_owned())
+}
+
+/// The path of a URL, decoded.
+///
+/// # Errors
+/// If the text is not a URL, or a path alone.
+pub(super) fn path_of_url(url: &str) -> Result<String, String> {
+    let expected = || "expected a URL such as https://example.org/pushgateway/".to_owned();
+    if url.is_empty() {
+        return Ok(String::new());
+    }
+    let parsed: axum::http::Uri = url.parse().map_err(|_| expected())?;
+    // Without a scheme it would be the authority of a CONNECT request.
+    if parsed.scheme().is_none() && !url.starts_with('/') {
+        return Err(expected());
+    }
+    let path = percent_decode_str(parsed.path()).decode_utf8();
+    path.map(std::borrow::Cow::into_owned)
+        .map_err(|_| expected())
+}
+
+/// The path of the exposition.
+///
+/// # Errors
+/// If no request can have such a path, or something else is there.
+pub(super) fn telemetry(path: &str) -> Result<String, String> {
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let path = format!("{slash}{path}");
+    clean(&path)?;
+    let below = |start: &&str| path.starts_with(*start);
+    if TAKEN.contains(&path.as_str()) || TAKEN_BELOW.iter().any(below) {
+        return Err("something else has that path".to_owned());
+    }
+    Ok(path)
+}
+
+/// Refuses what is redirected away before it is looked at.
+fn clean(path: &str) -> Result<(), String> {
+    let segments = path.split('/').skip(1);
+    let unclean = |segment: &str| matches!(segment, "" | "." | "..");
+    if segments.into_iter().any(unclean) {
+        return Err("a path has no empty segment, no . and no ..".to_owned());
+    }
+    if path.contains(['?', '#']) {
+        return Err("a path has no ? and no #".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_has_a_slash_in_front_and_none_at_the_end() {
+        for (text, expected) in [
+            ("", ""),
+            ("/", ""),
+            ("/x", "/x"),
+            ("x", "/x"),
+            ("/x/", "/x"),
+            ("x/y/", "/x/y"),
+        ] {
+            assert_eq!(prefix(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in ["//", "/x//", "/x/../y", "/a//b", "/x?y", "/x#y"] {
+            assert!(prefix(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_url_the_path_counts() {
+        for (url, path) in [
+            ("", ""),
+            ("http://host:9091", "/"),
+            ("https://host/x/", "/x/"),
+            ("https://host/a%20b?q=1", "/a b"),
+            ("/only/path", "/only/path"),
+        ] {
+            assert_eq!(path_of_url(url).as_deref(), Ok(path), "{url}");
+        }
+        for url in ["host/x", "a b", "http://", "http://h/%ff"] {
+            assert!(path_of_url(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_exposition_takes_nobodys_path() {
+        for (text, expected) in [
+            ("/metrics", "/metrics"),
+            ("m", "/m"),
+            ("/a/b", "/a/b"),
+            ("/metrics/x", "/metrics/x"),
+        ] {
+            assert_eq!(telemetry(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            "/",
+            "/status",
+            "/-/ready",
+            "/-/quit",
+            "/api/v1/x",
+            "/static/x",
+            "/ttl/1h",
+            "/metrics/job/a",
+            "/x/",
+            "/a?b",
+        ] {
+            assert!(telemetry(text).is_err(), "{text}");
+        }
+    }
+}
