@@ -2,7 +2,8 @@
 # Installs what the tests need and runs them all: ./test.sh [argument of cargo nextest run]...
 #
 # Debian packages that are missing are installed when this runs as root; Python packages go into
-# target/venv. A second run finds everything in place and only runs the tests. Nothing is skipped:
+# target/venv, packages of Node into target/node, and what is built of other languages into
+# target/clients. A second run finds everything in place and only runs the tests. Nothing is skipped:
 # what cannot be had is an error.
 set -eu
 cd "$(dirname "$0")"
@@ -12,6 +13,9 @@ fail() {
     exit 1
 }
 
+# Where Debian puts Go libraries.
+gocode=/usr/share/gocode
+
 # The Debian packages of the commands that the tests run and this machine does not have.
 missing_packages() {
     while read -r command package; do
@@ -20,8 +24,12 @@ missing_packages() {
 bash bash
 cc gcc
 curl curl
+go golang-go
 hostname hostname
+node nodejs
+npm npm
 ping iputils-ping
+pkg-config pkg-config
 prometheus prometheus
 prometheus-pushgateway prometheus-pushgateway
 python3 python3
@@ -29,6 +37,9 @@ redis-cli redis-tools
 redis-server redis-server
 EOF
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+    [ -d "$gocode/src/github.com/prometheus/client_golang" ] ||
+        echo golang-github-prometheus-client-golang-dev
+    pkg-config --exists openssl 2>/dev/null || echo libssl-dev
 }
 
 # Debian starts the service of a package it installs unless this file forbids it. Where there is
@@ -76,6 +87,20 @@ if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
     "$venv/bin/pip" install --quiet --requirement tests/requirements.txt
     cp tests/requirements.txt "$venv/requirements.txt"
 fi
+
+# The clients of other languages.
+clients=target/clients
+mkdir -p "$clients" target/node
+if ! cmp -s tests/clients/package-lock.json target/node/installed.json; then
+    cp tests/clients/package.json tests/clients/package-lock.json target/node
+    (cd target/node && npm ci --silent --no-audit --no-fund)
+    cp tests/clients/package-lock.json target/node/installed.json
+fi
+if [ ! -e "$clients/push-go" ] || [ tests/clients/push.go -nt "$clients/push-go" ]; then
+    GO111MODULE=off GOPATH="$gocode" GOCACHE="$PWD/$clients/go-cache" \
+        go build -o "$clients/push-go" tests/clients/push.go
+fi
+cargo build --quiet --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir "$clients/rust"
 
 # Without --all-targets, which would run the benches too: clippy sees that they compile.
 if cargo nextest --version >/dev/null 2>&1; then

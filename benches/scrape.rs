@@ -1,6 +1,7 @@
 //! What does a scrape cost at 10,000 and 100,000 series, HTTP aside: a snapshot
 //! and its frames, the first gzip of everything, a gzip of unchanged chunks, and
-//! one after 1 % of the groups were pushed?
+//! one after 1 % of the groups were pushed? The same in protobuf, where the first
+//! scrape reads the store and encodes everything.
 //!
 //!     cargo bench --bench scrape
 
@@ -9,8 +10,10 @@ mod stored;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use stored::{Running, push};
+use tidegate::format::escape::Escaping;
+use tidegate::format::form::{Encoding, Form};
 use tidegate::state::Method;
-use tidegate::view::{Frame, exposition, gzip};
+use tidegate::view::{Clashes, Frame, exposition, gzip};
 
 fn main() {
     divan::main();
@@ -59,8 +62,78 @@ fn gzip_after_one_percent(bencher: Bencher<'_, '_>, groups: usize) {
         .bench_local_values(|()| compressed(&running));
 }
 
+#[divan::bench(args = GROUPS, sample_size = 1, sample_count = 5)]
+fn protobuf_first(bencher: Bencher<'_, '_>, groups: usize) {
+    // What is kept for one escaping is new to another; two are kept, so four take turns.
+    let running = Running::filled(groups);
+    let mut turns = escapings();
+    bencher
+        .with_inputs(|| turns.next().unwrap_or_default())
+        .bench_local_refs(|escaping| protobuf(&running, *escaping));
+}
+
+#[divan::bench(args = GROUPS)]
+fn protobuf_unchanged(bencher: Bencher<'_, '_>, groups: usize) {
+    let running = Running::filled(groups);
+    let bytes = protobuf(&running, Escaping::default());
+    bencher
+        .counter(BytesCount::new(bytes))
+        .bench_local(|| protobuf(&running, Escaping::default()));
+}
+
+#[divan::bench(args = GROUPS, sample_size = 1, sample_count = 20)]
+fn protobuf_after_one_percent(bencher: Bencher<'_, '_>, groups: usize) {
+    let running = Running::filled(groups);
+    protobuf(&running, Escaping::default());
+    bencher
+        .with_inputs(|| {
+            let some = (0..groups).step_by(100);
+            running.push(some.map(|group| push(group, Method::Replace)));
+        })
+        .bench_local_values(|()| protobuf(&running, Escaping::default()));
+}
+
+#[divan::bench(args = GROUPS, sample_size = 1, sample_count = 20)]
+fn protobuf_gzip_after_one_percent(bencher: Bencher<'_, '_>, groups: usize) {
+    let running = Running::filled(groups);
+    let zipped = || -> usize {
+        let frames = protobuf_frames(&running, Escaping::default());
+        gzip(frames).map(|bytes| black_box(bytes).len()).sum()
+    };
+    zipped();
+    bencher
+        .with_inputs(|| {
+            let some = (0..groups).step_by(100);
+            running.push(some.map(|group| push(group, Method::Replace)));
+        })
+        .bench_local_values(|()| zipped());
+}
+
+fn escapings() -> impl Iterator<Item = Escaping> {
+    use Escaping::{AllowUtf8, Dots, Underscores, Values};
+    [AllowUtf8, Dots, Underscores, Values].into_iter().cycle()
+}
+
+fn protobuf(running: &Running, escaping: Escaping) -> usize {
+    let frames = protobuf_frames(running, escaping).into_iter();
+    frames
+        .map(|frame| black_box(frame.into_bytes()).len())
+        .sum()
+}
+
+fn protobuf_frames(running: &Running, escaping: Escaping) -> Vec<Frame> {
+    let form = Form {
+        encoding: Encoding::Protobuf,
+        escaping,
+    };
+    let snapshot = running.runtime.block_on(running.state.snapshot_in(form));
+    let snapshot = snapshot.expect("a store that can be read");
+    exposition(&snapshot, Vec::new(), &Clashes::default())
+}
+
 fn frames(running: &Running) -> Vec<Frame> {
-    exposition(&running.state.snapshot(), Vec::new())
+    let snapshot = running.state.snapshot();
+    exposition(&snapshot, Vec::new(), &Clashes::default())
 }
 
 fn compressed(running: &Running) -> usize {

@@ -6,6 +6,7 @@ mod support;
 use support::client::Client;
 use support::disk::Disk;
 use support::in_process::InProcess;
+use support::process::Gateway;
 use support::pushers::{Pusher, pin_kind};
 use support::random::Seeded;
 use tidegate::clock::Clock;
@@ -115,4 +116,26 @@ fn damage_to_a_killed_store_costs_its_last_commit_at_most() {
     let flipped = refusals(flips(&image), "byte", &states);
     assert!(flipped > 100, "only {flipped} changes were found");
     refusals(cuts(&image), "end", &states);
+}
+
+#[test]
+fn a_store_that_is_deleted_under_a_running_gateway_takes_no_more_pushes() {
+    let mut gateway = Gateway::start();
+    let push = |gateway: &Gateway| gateway.send("PUT", "/metrics/job/a", &[], "m 1\n");
+    assert_eq!(push(&gateway).status, 200);
+    std::fs::remove_dir_all(gateway.folder().join("store")).expect("a folder to remove");
+    let answer = push(&gateway);
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(
+        answer.text().contains("is not there any more"),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(gateway.send("GET", "/-/healthy", &[], "").status, 503);
+    assert_eq!(
+        gateway.value("m{instance=\"\",job=\"a\"}").as_deref(),
+        Some("1")
+    );
+    assert!(!gateway.folder().join("store").exists(), "made anew");
+    gateway.terminate();
 }

@@ -3,18 +3,27 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use support::client::Client;
 use support::disk::{Disk, Left, Operation, Trouble};
+use support::http::request;
 use support::in_process::InProcess;
 use support::pushers::{Pusher, compare, compare_acknowledged, pin_kind};
 use support::{LIMIT, eventually};
 use tidegate::clock::{Clock, ManualClock, UnixNanos};
-use tidegate::store::Place;
+use tidegate::format::name::NameRule;
+use tidegate::model::{GroupKey, Selector};
+use tidegate::state::{Method, Prepared, Shown, State, StateSettings, prepare};
+use tidegate::store::{Place, Pusher as By};
+use tidegate::telemetry::{Telemetry, own_kind};
+use tidegate::ttl::{Hold, Rule, Rules, Ttl, TtlPolicy};
 
 const START: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 
@@ -212,6 +221,48 @@ fn what_a_failed_sync_left_in_memory_is_not_taken_for_what_is_on_disk() {
 }
 
 #[test]
+fn scrapes_in_protobuf_are_answered_in_text_while_the_store_cannot_be_read() {
+    let bench = Bench::new();
+    let mut crew = Pusher::crew(1);
+    let scrape = || {
+        let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+                      encoding=delimited";
+        let address = bench.gateway.address();
+        let answer = request(address, "GET", "/metrics", &[("Accept", accept)], b"");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let protobuf = |kind: &str| kind.starts_with("application/vnd.google.protobuf");
+        (answer.header("Content-Type").is_some_and(protobuf), answer)
+    };
+    for operations in 0..10 {
+        assert!(scrape().0, "protobuf before failure {operations}");
+        let trouble = Trouble::Fails(ErrorKind::HostUnreachable);
+        bench.disk.trouble_after(operations, trouble);
+        bench.push_until_refused(&mut crew);
+        let (protobuf, answer) = scrape();
+        assert!(!protobuf, "protobuf from a store that is not open");
+        let faults = compare_acknowledged(&mut crew, &answer.text());
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        bench.try_again_in_vain();
+        bench.recover();
+        bench.assert_recovered(&mut crew, &format!("failure {operations}"));
+        let (protobuf, answer) = scrape();
+        assert!(protobuf, "text after recovery {operations}");
+        let families = tidegate::format::proto::parse(&answer.body).expect("sound messages");
+        let times = families
+            .iter()
+            .find(|family| family.name == "push_time_seconds");
+        let shown = bench.gateway.metrics();
+        let lines = shown
+            .lines()
+            .filter(|line| line.starts_with("push_time_seconds{"));
+        assert_eq!(
+            times.map_or(0, |family| family.metrics.len()),
+            lines.count()
+        );
+    }
+}
+
+#[test]
 fn a_disk_that_fails_while_a_killed_store_is_opened_is_no_damage() {
     let bench = Bench::new();
     let mut crew = Pusher::crew(1);
@@ -279,4 +330,66 @@ fn a_store_that_is_damaged_when_it_is_opened_again_is_the_end() {
     assert!(reason.contains("is damaged"), "{reason}");
     let faults = compare_acknowledged(&mut crew, &bench.gateway.metrics());
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// A push of nothing to the one group of this test.
+fn held_push() -> Prepared {
+    let key = GroupKey::new("h", &BTreeMap::new());
+    let prepared = prepare(
+        key,
+        Method::Merge,
+        Vec::new(),
+        None,
+        By::default(),
+        own_kind,
+    );
+    prepared.expect("a push to be judged")
+}
+
+#[test]
+fn a_push_that_was_not_stored_does_not_make_a_held_group_wait_for_another_scrape() {
+    for scraped in [true, false] {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let _guard = runtime.enter();
+        let (disk, (clock, hands)) = (Disk::default(), Clock::manual(START));
+        let rule = Rule {
+            name: "held".into(),
+            selector: Selector::parse("{}").expect("a selector"),
+            ttl: Ttl::After(Duration::from_hours(1000)),
+            hold: Some(Hold::UntilScraped),
+        };
+        let settings = StateSettings {
+            place: disk.place(),
+            policy: TtlPolicy {
+                rules: Arc::new(Rules::new(vec![rule])),
+                ..TtlPolicy::default()
+            },
+            keep_history: Duration::ZERO,
+            startup_grace: Duration::ZERO,
+            expose: false,
+            import: None,
+            names: NameRule::Legacy,
+            clock,
+        };
+        let (state, _) = State::start(settings, Arc::new(Telemetry::new())).expect("a start");
+        let push = || runtime.block_on(state.store(held_push()));
+        push().expect("a push");
+        if scraped {
+            state.note_scrape(&Shown {
+                pushes: state.snapshot().pushes(),
+                began: START,
+                scraper: Ipv4Addr::LOCALHOST.into(),
+            });
+        }
+        disk.trouble_after(0, Trouble::Fails(ErrorKind::HostUnreachable));
+        push().expect_err("a push that the disk refuses");
+        disk.heal();
+        eventually(LIMIT, "a state that takes pushes again", || {
+            hands.advance(WAIT);
+            state.health().refusal().map_or(Ok(()), Err)
+        });
+        hands.advance(Duration::from_hours(1000));
+        assert_eq!(state.snapshot().groups(), usize::from(!scraped));
+        state.close();
+    }
 }

@@ -6,12 +6,12 @@ mod support;
 #[path = "property_proto/messages.rs"]
 #[allow(dead_code, reason = "the other test uses all of it")]
 mod messages;
+#[path = "property_proto/native.rs"]
+mod native;
 
 use std::collections::BTreeMap;
 
-use messages::{
-    Bucket, BucketSpan, Exemplar, Histogram, LabelPair, Metric, MetricFamily, Timestamp,
-};
+use messages::{Histogram, Metric, MetricFamily};
 use prost::Message;
 use support::http::request;
 use support::in_process::InProcess;
@@ -23,46 +23,8 @@ use tidegate::store::{Place, Store, decode_metrics};
 const PROTOBUF: &str = "application/vnd.google.protobuf; \
     proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
-fn exemplar() -> Exemplar {
-    let label = LabelPair {
-        name: Some(b"trace_id".to_vec()),
-        value: Some(b"4bf92f".to_vec()),
-    };
-    Exemplar {
-        label: vec![label],
-        value: Some(0.75),
-        timestamp: Some(Timestamp {
-            seconds: Some(1_795_308_991),
-            nanos: Some(7),
-        }),
-    }
-}
-
 /// A histogram with native buckets on both sides of zero, a classic one, and exemplars.
-fn body() -> Vec<u8> {
-    let span = |offset, length| BucketSpan {
-        offset: Some(offset),
-        length: Some(length),
-    };
-    let histogram = Histogram {
-        sample_count: Some(9),
-        sample_sum: Some(4.5),
-        bucket: vec![Bucket {
-            cumulative_count: Some(4),
-            upper_bound: Some(0.5),
-            exemplar: Some(exemplar()),
-            ..Bucket::default()
-        }],
-        schema: Some(3),
-        zero_threshold: Some(0.001),
-        zero_count: Some(1),
-        negative_span: vec![span(-2, 1)],
-        negative_delta: vec![2],
-        positive_span: vec![span(0, 2), span(3, 1)],
-        positive_delta: vec![1, 2, -1],
-        exemplars: vec![exemplar()],
-        ..Histogram::default()
-    };
+fn body(histogram: Histogram) -> Vec<u8> {
     let family = MetricFamily {
         name: Some(b"job_seconds".to_vec()),
         kind: Some(4),
@@ -86,7 +48,7 @@ fn native_histograms_and_exemplars_are_whole_in_the_store() {
         "PUT",
         "/metrics/job/native",
         &type_of,
-        &body(),
+        &body(native::histogram()),
     );
     assert_eq!(answer.status, 200, "{}", answer.text());
     drop(gateway);
@@ -98,7 +60,7 @@ fn native_histograms_and_exemplars_are_whole_in_the_store() {
         .expect("a row that can be read")
         .expect("the group");
     let (facts, _) = &found.families[0];
-    let body = body();
+    let body = body(native::histogram());
     let pushed = proto::parse(&body).expect("a sound body");
     let kept = decode_metrics(&facts.metrics).expect("series that can be read");
     assert_eq!(kept, pushed[0].metrics);
@@ -111,4 +73,57 @@ fn native_histograms_and_exemplars_are_whole_in_the_store() {
             .as_ref()
             .is_some_and(|native| native.exemplars.len() == 1)
     );
+}
+
+/// Prometheus would refuse a whole scrape that holds one of these.
+#[test]
+fn native_histograms_whose_buckets_do_not_fit_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = Place::folder(folder.path());
+    let gateway = InProcess::start(place, Clock::system()).expect("a start");
+    let sound = native::histogram;
+    for (name, broken) in [
+        (
+            "fewer counts than the spans say",
+            Histogram {
+                positive_delta: vec![1],
+                ..sound()
+            },
+        ),
+        (
+            "a count below zero",
+            Histogram {
+                positive_delta: vec![1, -2, 3],
+                ..sound()
+            },
+        ),
+        (
+            "spans that overlap",
+            Histogram {
+                positive_span: vec![native::span(0, 2), native::span(-1, 1)],
+                ..sound()
+            },
+        ),
+        (
+            "more in the buckets than counted",
+            Histogram {
+                sample_count: Some(1),
+                ..sound()
+            },
+        ),
+    ] {
+        let answer = request(
+            gateway.address(),
+            "PUT",
+            "/metrics/job/native",
+            &[("Content-Type", PROTOBUF)],
+            &body(broken),
+        );
+        assert_eq!(answer.status, 400, "{name}: {}", answer.text());
+        assert!(
+            answer.text().contains("native buckets"),
+            "{name}: {}",
+            answer.text()
+        );
+    }
 }

@@ -2,17 +2,26 @@
 
 mod support;
 
+#[path = "property_proto/messages.rs"]
+#[allow(dead_code, reason = "the other test uses all of it")]
+mod messages;
+
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::Command;
 
+use messages::{BucketSpan, Histogram, Metric, MetricFamily};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use prost::Message;
 use serde_json::Value;
 use support::daemon::Daemon;
 use support::http::request;
 use support::process::Gateway;
 use support::wiretap::Wiretap;
 use support::{LIMIT, eventually};
+
+const PROTOBUF: &str = "application/vnd.google.protobuf; \
+    proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
 /// One entry of `scrape_configs`.
 struct ScrapeJob<'a> {
@@ -47,6 +56,11 @@ impl Element {
 impl Prometheus {
     /// Starts Prometheus and waits until it has scraped every target once without a fault.
     fn start(jobs: &[ScrapeJob<'_>]) -> Self {
+        Self::start_with(jobs, &[])
+    }
+
+    /// The same with more flags.
+    fn start_with(jobs: &[ScrapeJob<'_>], flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let configuration = folder.path().join("prometheus.yml");
         std::fs::write(&configuration, scrape_config(jobs)).expect("write the configuration");
@@ -57,7 +71,8 @@ impl Prometheus {
                 "--storage.tsdb.path={}/tsdb",
                 folder.path().display()
             ))
-            .arg("--web.listen-address=127.0.0.1:0");
+            .arg("--web.listen-address=127.0.0.1:0")
+            .args(flags);
         let mut daemon = Daemon::spawn(&mut command, &folder.path().join("log"));
         let address = daemon.listening_address();
         let prometheus = Self {
@@ -414,4 +429,89 @@ fn prometheus_asks_for_gzip_and_reads_every_sample_of_the_compressed_answer() {
     let target = &targets["data"]["activeTargets"][0];
     assert_eq!(target["health"], "up", "{target}");
     assert_eq!(target["lastError"], "", "{target}");
+}
+
+/// A histogram with native buckets of schema 0, (0.5, 1], (1, 2] and (2, 4], and a classic one.
+fn native_body() -> Vec<u8> {
+    let span = BucketSpan {
+        offset: Some(0),
+        length: Some(3),
+    };
+    let histogram = Histogram {
+        sample_count: Some(10),
+        sample_sum: Some(17.5),
+        schema: Some(0),
+        zero_threshold: Some(0.001),
+        zero_count: Some(0),
+        positive_span: vec![span],
+        positive_delta: vec![2, 2, 0], // 2, 4, 4
+        ..Histogram::default()
+    };
+    let family = MetricFamily {
+        name: Some(b"job_seconds".to_vec()),
+        kind: Some(4),
+        metric: vec![Metric {
+            histogram: Some(histogram),
+            ..Metric::default()
+        }],
+        ..MetricFamily::default()
+    };
+    family.encode_length_delimited_to_vec()
+}
+
+#[test]
+fn prometheus_scrapes_protobuf_and_answers_queries_over_a_pushed_native_histogram() {
+    let gateway = Gateway::start();
+    let wiretap = Wiretap::in_front_of(gateway.address());
+    let answer = request(
+        gateway.address(),
+        "PUT",
+        "/metrics/job/native/zone/w",
+        &[("Content-Type", PROTOBUF)],
+        &native_body(),
+    );
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    push(
+        &gateway,
+        "/metrics/job/classic",
+        &[],
+        "# TYPE c histogram\nc_bucket{le=\"1\"} 3\nc_bucket{le=\"+Inf\"} 4\nc_sum 5\nc_count 4\n\
+         # TYPE s summary\ns{quantile=\"0.5\"} 2\ns_sum 3\ns_count 2\n# TYPE g gauge\ng 7\n",
+    );
+    let job = ScrapeJob {
+        name: "gateway",
+        honor_labels: true,
+        targets: &[wiretap.address()],
+    };
+    let flags = ["--enable-feature=native-histograms"];
+    let prometheus = Prometheus::start_with(&[job], &flags);
+
+    for (query, expected) in [
+        ("histogram_count(job_seconds)", "10"),
+        ("histogram_sum(job_seconds)", "17.5"),
+        // 5 of 10 observations: 2 below 1, 3 of the 4 in (1, 2].
+        ("histogram_quantile(0.5, job_seconds)", "1.75"),
+        ("c_bucket{le=\"1.0\"}", "3"),
+        ("c_bucket{le=\"+Inf\"}", "4"),
+        ("c_sum", "5"),
+        ("c_count", "4"),
+        ("s{quantile=\"0.5\"}", "2"),
+        ("s_count", "2"),
+        ("g", "7"),
+        ("tidegate_groups", "2"),
+        ("count(push_time_seconds)", "2"),
+    ] {
+        assert_eq!(prometheus.one(query).value, expected, "{query}");
+    }
+    let count = prometheus.one("histogram_count(job_seconds)");
+    assert_eq!(
+        (count.label("job"), count.label("zone")),
+        (Some("native"), Some("w"))
+    );
+    assert_eq!(count.label("instance"), None);
+    let exchange = wiretap.answers();
+    assert!(
+        exchange.contains("encoding=delimited; escaping=underscores"),
+        "scraped as text: {exchange}"
+    );
 }

@@ -16,7 +16,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use prost::Message;
+use tidegate::format::escape::Escaping;
+use tidegate::format::form::{Encoding, Form, write_metrics};
 use tidegate::format::proto::{ProtoError, parse};
+use tidegate::format::text_write::Identity;
+use tidegate::model::{Family, Value};
 
 /// A body as clients send it.
 fn body(families: &[MetricFamily]) -> Vec<u8> {
@@ -60,6 +64,23 @@ fn agree(body: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Families as a scrape in protobuf has them, under no group.
+fn written(families: &[Family<'_>]) -> Vec<u8> {
+    let form = Form {
+        encoding: Encoding::Protobuf,
+        escaping: Escaping::AllowUtf8,
+    };
+    let mut body = Vec::new();
+    for family in families {
+        let mut series = Vec::new();
+        write_metrics(&mut series, family, &Identity::none_in(form));
+        let help = family.help.as_deref();
+        form.write_header(&mut body, &family.name, family.kind, help, series.len());
+        body.extend(series);
+    }
+    body
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -68,6 +89,23 @@ proptest! {
         let body = body(&families);
         prop_assert_eq!(twin(&body).as_ref().map(Vec::len), Some(families.len()));
         agree(&body)?;
+    }
+
+    #[test]
+    fn what_is_written_is_read_by_prost_as_it_was(families in generate::families()) {
+        let body = body(&families);
+        let Ok(mut families) = parse(&body) else {
+            return Ok(());
+        };
+        // Neither is stored, so neither is written.
+        for family in &mut families {
+            family.metrics.retain(|metric| metric.value != Value::Missing);
+            family.metrics.iter_mut().for_each(|metric| metric.timestamp_ms = None);
+        }
+        let written = written(&families);
+        let twin = twin(&written).expect("what prost can read");
+        let read = expected::families(twin).expect("what may be pushed");
+        prop_assert_eq!(format!("{:#?}", &read), format!("{:#?}", &families));
     }
 
     #[test]

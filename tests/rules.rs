@@ -54,7 +54,10 @@ fn check_says_what_is_wrong_by_words_and_exit_code() {
     let good = tidegate(&["check", "config", &file]);
     assert_eq!(good.status.code(), Some(0));
     let text = String::from_utf8_lossy(&good.stdout);
-    assert!(text.contains("ci    2h   {job=~\"ci-.*\"}\n"), "{text}");
+    assert!(
+        text.contains("ci    2h   -     {job=~\"ci-.*\"}\n"),
+        "{text}"
+    );
     let file = written(folder.path(), "ttl: {defualt: 1h}");
     let config_file = format!("--config.file={file}");
     for arguments in [&["check", "config", &file][..], &[&config_file]] {
@@ -62,6 +65,37 @@ fn check_says_what_is_wrong_by_words_and_exit_code() {
         assert_eq!(bad.status.code(), Some(1));
         let text = String::from_utf8_lossy(&bad.stderr);
         assert!(text.contains(":1:7: ttl.defualt: unknown key"), "{text}");
+    }
+}
+
+#[test]
+fn a_hold_is_read_shown_and_checked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = written(
+        folder.path(),
+        &RULES.replace("2h}", "2h, hold: until_scraped}"),
+    );
+    let good = tidegate(&["check", "config", &file]);
+    let text = String::from_utf8_lossy(&good.stdout);
+    let row = "ci    2h   until_scraped  {job=~\"ci-.*\"}\n";
+    assert!(text.contains(row), "{text}");
+    for (value, fault) in [
+        (
+            "until_seen",
+            ":5:54: ttl.rules[0].hold: bad value \"until_seen\": expected until_scraped",
+        ),
+        ("", ":5:52: ttl.rules[0].hold: a value is missing"),
+        (
+            "[a]",
+            ":5:54: ttl.rules[0].hold: expected one value, found a list",
+        ),
+    ] {
+        let rules = RULES.replace("2h}", &format!("2h, hold: {value}}}"));
+        let file = written(folder.path(), &rules);
+        let bad = tidegate(&["check", "config", &file]);
+        assert_eq!(bad.status.code(), Some(1), "{value:?}");
+        let text = String::from_utf8_lossy(&bad.stderr);
+        assert!(text.contains(fault), "{text}");
     }
 }
 
@@ -89,6 +123,18 @@ fn exit_codes_tell_a_refusal_from_an_absent_gateway() {
         String::from_utf8_lossy(&deleted.stdout),
         "deleted job='a b'\n"
     );
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_no_success() {
+    let gateway = Gateway::start();
+    let full = std::fs::File::create("/dev/full").expect("/dev/full");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.args(["ttl", "list", "--address", &gateway.url()]);
+    let listed = command.stdout(full).output().expect("run tidegate");
+    assert_eq!(listed.status.code(), Some(1), "{listed:?}");
+    let text = String::from_utf8_lossy(&listed.stderr);
+    assert!(text.contains("No space left"), "{text}");
 }
 
 #[test]

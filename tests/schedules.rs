@@ -1,7 +1,7 @@
 //! Random schedules of all that changes when groups exist, against a model of a few lines.
 //!
 //! A schedule is pushes, failures, deletes, touches, overrides, pauses, reloads of the TTL rules,
-//! reaper runs, restarts, steps of the wall clock and time that passes, much of it to within a
+//! reaper runs, scrapes, restarts, steps of the wall clock and time that passes, much of it to within a
 //! nanosecond of a moment at which something happens. After every step a scrape must show
 //! exactly the groups of the model and their push times, and every answer must be the model's;
 //! at the end the store is opened again and must show the same.

@@ -14,9 +14,10 @@ use support::in_process::InProcess;
 use support::{LIMIT, eventually, repository_file};
 use tidegate::clock::{Clock, ManualClock, UnixNanos};
 use tidegate::format::inflate::gunzip;
+use tidegate::gateway::GatewaySettings;
 
 /// The schema version whose fixture this version writes.
-const NEWEST: u32 = 1;
+const NEWEST: u32 = 2;
 
 /// When the pushes in the fixtures were made.
 const WRITTEN: UnixNanos = UnixNanos(1_795_316_820_500_000_000);
@@ -118,6 +119,13 @@ fn written() -> Disk {
     let disk = Disk::default();
     let (gateway, hands) = start(&disk, Duration::ZERO);
     fill(&gateway, &hands);
+    drop(gateway);
+    let mut settings = GatewaySettings::new(disk.place(), Clock::manual(WRITTEN).0);
+    settings.hide_inconsistent = true;
+    let gateway = InProcess::with(settings).expect("a store that opens");
+    let body = "# TYPE fixture_level counter\nfixture_level 1\nfixture_plain 1\n";
+    let answer = gateway.send("PUT", "/ttl/never/metrics/job/hidden", body);
+    assert_eq!(answer.status, 202, "{}", answer.text());
     disk
 }
 
@@ -147,6 +155,13 @@ fn the_store_of_every_version_shows_its_groups_takes_pushes_and_forgets_on_time(
         let disk = Disk::holding(&store);
         let (gateway, hands) = start(&disk, Duration::from_mins(1));
         assert_eq!(pushed(&gateway), expected, "version {version}");
+        if version >= 2 {
+            let group = gateway.send("GET", "/api/v1/groups/job/hidden", "").text();
+            assert!(
+                group.contains("\"hidden_families\":[{\"name\":\"fixture_level\""),
+                "{group}"
+            );
+        }
 
         let answer = gateway.send("POST", "/metrics/job/merged", "fixture_new 3\n");
         assert_eq!(answer.status, 200, "{}", answer.text());

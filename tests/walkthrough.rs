@@ -1,80 +1,110 @@
-//! Forgetting on time from end to end: rules in a config file, a TTL by header, a reload, a pin, a
-//! pause, and an expiry seen everywhere, by the real program and a real Prometheus.
+//! The walk-through of README.md, run as it stands there, by the real program and a real
+//! Prometheus: rules in a config file, a TTL by header, a pause, an expiry seen everywhere, a pin, a
+//! reload that shortens a rule.
 
 mod support;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rustix::process::Signal;
 use serde_json::Value;
-use support::daemon::{Daemon, signal};
+use support::daemon::Daemon;
 use support::http::request;
 use support::process::Gateway;
-use support::{LIMIT, eventually};
+use support::{LIMIT, eventually, output, repository_file};
 
-const RULES: &str = "ttl:
-  default: 35d
-  rules:
-  - {name: ci, match: {job: ci}, ttl: 10m}
-  - {name: release, match: {job: release}, ttl: never}
-  - {name: backups, match: {job: backup}, ttl: 35d}
-";
-
-fn api(gateway: &Gateway, method: &str, path: &str, body: &str) -> Value {
-    let answer = gateway.send(method, &format!("/api/v1/{path}"), &[], body);
-    assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
-    let mut envelope: Value = serde_json::from_slice(&answer.body).expect("an answer in JSON");
-    envelope["data"].take()
+/// The blocks of commands of the section, in their order.
+fn blocks() -> Vec<String> {
+    let readme = std::fs::read_to_string(repository_file("README.md")).expect("README.md");
+    let section = readme.split_once("\n## Walk-through\n").expect("a section");
+    let section = section.1.split("\n## ").next().unwrap_or_default();
+    let mut blocks = Vec::new();
+    let mut within = false;
+    for line in section.lines() {
+        let command = line.strip_prefix("    ");
+        if command.is_some() && !within {
+            blocks.push(String::new());
+        }
+        within = command.is_some();
+        if let Some((command, block)) = command.zip(blocks.last_mut()) {
+            block.push_str(command);
+            block.push('\n');
+        }
+    }
+    blocks
 }
 
-/// TTL and source of the group of a job.
-fn ttl(gateway: &Gateway, job: &str) -> (String, String) {
-    let group = api(gateway, "GET", &format!("groups/job/{job}"), "");
-    let word = |name: &str| group[name].as_str().expect("a string").to_owned();
-    (word("ttl"), word("ttl_source"))
+/// The arguments of the line that starts a program in the background, and the other lines.
+fn background(block: &str, program: &str) -> (Vec<String>, String) {
+    let is_start = |line: &&str| line.starts_with(&format!("{program} --")) && line.ends_with(" &");
+    let (started, others): (Vec<&str>, Vec<&str>) = block.lines().partition(is_start);
+    let [started] = started[..] else {
+        panic!("one line that starts {program} in the background:\n{block}");
+    };
+    let arguments = started.trim_end_matches(" &").split(' ').skip(1);
+    (arguments.map(str::to_owned).collect(), others.join("\n"))
 }
 
-fn pair(ttl: &str, source: &str) -> (String, String) {
-    (ttl.to_owned(), source.to_owned())
+/// Where the reader's gateway and Prometheus are, and the folder he works in.
+struct Reader<'a> {
+    folder: &'a Path,
+    gateway: String,
+    prometheus: String,
 }
 
-fn push(gateway: &Gateway, job: &str, headers: &[(&str, &str)]) {
-    let body = format!("{job}_done 1\n");
-    let answer = gateway.send("PUT", &format!("/metrics/job/{job}"), headers, &body);
-    assert_eq!(answer.status, 200, "{job}: {}", answer.text());
+impl Reader<'_> {
+    fn text(&self, block: &str) -> String {
+        let block = block.replace("localhost:9091", &self.gateway);
+        block.replace("localhost:9090", &self.prometheus)
+    }
+
+    /// Runs a block; what it prints.
+    fn run(&self, block: &str) -> String {
+        let program = Path::new(env!("CARGO_BIN_EXE_tidegate"));
+        let folder = program.parent().expect("the folder of the program");
+        let path = std::env::var("PATH").unwrap_or_default();
+        output(
+            Command::new("bash")
+                .args(["-euo", "pipefail", "-c", &self.text(block)])
+                .current_dir(self.folder)
+                .env("PATH", format!("{}:{path}", folder.display()))
+                .env("TIDEGATE_ADDRESS", format!("http://{}", self.gateway)),
+        )
+    }
 }
 
-fn exposed(gateway: &Gateway, job: &str) -> bool {
-    gateway.metrics().contains(&format!("\n{job}_done{{"))
+/// Paths of the reader's folder, for a program that is not started in it.
+fn in_folder(arguments: &[String], folder: &Path) -> Vec<String> {
+    let path = |argument: &String| {
+        let config = argument.strip_prefix("--config.file=")?;
+        Some(format!("--config.file={}", folder.join(config).display()))
+    };
+    let arguments = arguments.iter();
+    arguments
+        .map(|argument| path(argument).unwrap_or_else(|| argument.clone()))
+        .collect()
 }
 
-/// A Prometheus that scrapes the gateway every second.
-fn prometheus(folder: &Path, target: SocketAddr) -> (Daemon, SocketAddr) {
-    let config: PathBuf = folder.join("prometheus.yml");
-    let text = format!(
-        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n\
-         - {{job_name: gateway, honor_labels: true, static_configs: [{{targets: ['{target}']}}]}}\n"
-    );
-    std::fs::write(&config, text).expect("write the configuration");
+fn start_prometheus(arguments: &[String], folder: &Path) -> (Daemon, SocketAddr) {
     let mut command = Command::new("prometheus");
     command
-        .arg(format!("--config.file={}", config.display()))
+        .args(in_folder(arguments, folder))
         .arg(format!("--storage.tsdb.path={}/tsdb", folder.display()))
         .arg("--web.listen-address=127.0.0.1:0");
-    let mut daemon = Daemon::spawn(&mut command, &folder.join("log"));
+    let mut daemon = Daemon::spawn(&mut command, &folder.join("prometheus.log"));
     let address = daemon.listening_address();
     (daemon, address)
 }
 
 /// Waits until an instant query has so many elements.
-fn elements(prometheus: SocketAddr, promql: &str, expected: usize) {
+fn elements(prometheus: &str, promql: &str, expected: usize) {
+    let address: SocketAddr = prometheus.parse().expect("an address");
     let query = utf8_percent_encode(promql, NON_ALPHANUMERIC);
     eventually(LIMIT, &format!("{expected} for {promql}"), || {
         let path = format!("/api/v1/query?query={query}");
-        let answer = request(prometheus, "GET", &path, &[], b"");
+        let answer = request(address, "GET", &path, &[], b"");
         let json: Value = serde_json::from_slice(&answer.body).map_err(|_| answer.text())?;
         let found = json["data"]["result"].as_array().map(Vec::len);
         let right = found == Some(expected);
@@ -82,99 +112,133 @@ fn elements(prometheus: SocketAddr, promql: &str, expected: usize) {
     });
 }
 
-/// Waits until the program has logged this since its start.
-fn logged(gateway: &Gateway, text: &str) {
-    eventually(LIMIT, text, || {
+/// Waits until the gateway has logged all of this in one line.
+fn logged(gateway: &Gateway, parts: &[&str]) {
+    eventually(LIMIT, &format!("{parts:?}"), || {
         let log = gateway.log();
-        if log.contains(text) { Ok(()) } else { Err(log) }
+        let has = |line: &str| parts.iter().all(|part| line.contains(part));
+        if log.lines().any(has) {
+            Ok(())
+        } else {
+            Err(log)
+        }
     });
 }
 
-/// Three jobs by rules and one by header have their TTLs.
-fn begin(gateway: &Gateway) {
-    for job in ["ci", "release", "backup"] {
-        push(gateway, job, &[]);
-    }
-    push(gateway, "probe", &[("Tidegate-TTL", "2s")]);
-    assert_eq!(ttl(gateway, "ci"), pair("10m", "rule:ci"));
-    assert_eq!(ttl(gateway, "release"), pair("never", "rule:release"));
-    assert_eq!(ttl(gateway, "backup"), pair("35d", "rule:backups"));
-    assert_eq!(ttl(gateway, "probe"), pair("2s", "push"));
-}
-
-/// Waits until so many groups of that TTL source have expired.
-fn expired(gateway: &Gateway, source: &str, groups: &str) {
-    let series = format!("tidegate_groups_expired_total{{source=\"{source}\"}}");
-    eventually(LIMIT, &series, || {
-        let value = gateway.value(&series);
-        let right = value.as_deref() == Some(groups);
-        right.then_some(()).ok_or_else(|| format!("{value:?}"))
-    });
-}
-
-/// While expiry is paused nothing goes, however late. Once it goes on the group is gone at once,
-/// and its history tells why.
-fn pause_and_resume(gateway: &Gateway, prometheus: SocketAddr) {
-    elements(prometheus, r#"{__name__=~".+_done"}"#, 4);
+/// Waits until the probe's TTL has passed.
+fn overdue(gateway: &Gateway) {
     eventually(LIMIT, "an overdue group", || {
-        let probe = api(gateway, "GET", "groups/job/probe", "");
-        let overdue = probe["state"] == "overdue";
-        overdue.then_some(()).ok_or_else(|| probe.to_string())
+        let answer = gateway.send("GET", "/api/v1/groups/job/probe", &[], "");
+        let text = answer.text();
+        let overdue = text.contains(r#""state":"overdue""#);
+        overdue.then_some(()).ok_or(text)
     });
-    assert!(exposed(gateway, "probe"));
-    api(gateway, "POST", "admin/ttl/resume", "");
-    assert!(!exposed(gateway, "probe"));
-    expired(gateway, "push", "1");
-    let history = api(gateway, "GET", "groups?state=expired", "");
-    let gone = &history["groups"][0];
-    assert_eq!(gone["labels"]["job"], "probe");
-    let end = (&gone["end"], &gone["ttl"]);
-    assert_eq!(end, (&"expired".into(), &"2s".into()));
-    logged(gateway, "removed expired groups");
-    elements(prometheus, "probe_done", 0);
-    elements(prometheus, r#"{__name__=~".+_done"}"#, 3);
 }
 
-/// A pin keeps a group whose rule a reload then shortens; without it the group goes.
-fn shorten_a_rule(gateway: &Gateway, rules: &Path, prometheus: SocketAddr) {
-    let pin = r#"{"ttl":"1d","for":"2h","reason":"triage"}"#;
-    api(gateway, "PUT", "admin/ttl/job/ci", pin);
-    std::fs::write(rules, RULES.replace("10m", "1s")).expect("write the rules");
-    signal(gateway.pid(), Signal::HUP);
-    logged(gateway, "TTL rules reloaded");
-    assert_eq!(ttl(gateway, "ci"), pair("1d", "override"));
-    assert_eq!(ttl(gateway, "backup"), pair("35d", "rule:backups"));
-    elements(prometheus, "ci_done", 1);
-    api(gateway, "DELETE", "admin/ttl/job/ci", "");
-    expired(gateway, "rule:ci", "1");
-    assert!(!exposed(gateway, "ci"));
-    elements(prometheus, "ci_done", 0);
-    elements(prometheus, r#"{__name__=~"(release|backup)_done"}"#, 2);
+/// A line of a table, its columns one space apart.
+#[track_caller]
+fn has_row(table: &str, row: &str) {
+    let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let found = table.lines().any(|line| squeezed(line).starts_with(row));
+    assert!(found, "no row {row:?} in\n{table}");
+}
+
+fn of_probe(reader: &Reader<'_>, gateway: &Gateway, [late, gone]: [&str; 2]) {
+    elements(&reader.prometheus, r#"{__name__=~".+_done"}"#, 4);
+    overdue(gateway);
+    let shown = reader.run(late);
+    has_row(&shown, "job=probe 1 1 1 ");
+    assert!(
+        shown.contains("probe_done{instance=\"\",job=\"probe\"} 1\n"),
+        "{shown}"
+    );
+    let shown = reader.run(gone);
+    assert!(shown.contains("the pause is over\n"), "{shown}");
+    has_row(&shown, "job=probe ");
+    assert!(shown.contains(" expired 20"), "{shown}");
+    let expired = "tidegate_groups_expired_total{source=\"push\"} 1\n";
+    assert!(shown.contains(expired), "{shown}");
+    assert!(shown.contains(r#""status":"success""#), "{shown}");
+    assert!(!gateway.metrics().contains("probe_done"));
+    let line = [
+        "group expired",
+        r#"{job=\"probe\"}"#,
+        "ttl=3s",
+        "ttl_source=push",
+    ];
+    logged(gateway, &line);
+    elements(&reader.prometheus, r#"{__name__=~".+_done"}"#, 3);
+    elements(&reader.prometheus, "probe_done", 0);
+}
+
+fn of_ci(reader: &Reader<'_>, gateway: &Gateway, [pinned, unpinned]: [&str; 2]) {
+    let shown = reader.run(pinned);
+    has_row(&shown, "the TTL of job=ci is 1d for 2h; it expires at ");
+    // Even without the dry run: the pin holds.
+    has_row(&shown, "0 groups would expire now");
+    has_row(&shown, "reloaded");
+    has_row(&shown, "override 1d wins ");
+    has_row(&shown, "rule:ci 1s outranked ");
+    assert!(gateway.metrics().contains("\nci_done{"));
+    let shown = reader.run(unpinned);
+    has_row(&shown, "took back the override of 1 group");
+    let (there, gone) = shown.rsplit_once("GROUP").expect("two lists");
+    has_row(there, "job=backup ");
+    has_row(there, "job=release ");
+    assert!(!there.contains("job=ci"), "{shown}");
+    has_row(gone, "job=ci ");
+    logged(
+        gateway,
+        &["group expired", r#"{job=\"ci\"}"#, "ttl_source=rule:ci"],
+    );
+    elements(&reader.prometheus, "ci_done", 0);
+    elements(
+        &reader.prometheus,
+        r#"{__name__=~"(release|backup)_done"}"#,
+        2,
+    );
 }
 
 #[test]
-fn groups_are_forgotten_on_time_and_everybody_can_see_it() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let rules = folder.path().join("tidegate.yml");
-    std::fs::write(&rules, RULES).expect("write the rules");
-    let config = format!("--config.file={}", rules.display());
-    let gateway = Gateway::start_with(&[&config, "--web.enable-admin-api"]);
+fn the_walk_through_of_the_readme_does_what_it_says() {
+    let blocks = blocks();
+    let [rules, scraping, pushes, late, gone, pinned, unpinned] = &blocks[..] else {
+        panic!("seven blocks of commands: {blocks:#?}");
+    };
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let mut reader = Reader {
+        folder: home.path(),
+        gateway: "127.0.0.1:1".to_owned(),
+        prometheus: "127.0.0.1:1".to_owned(),
+    };
 
-    let pause = r#"{"for":"1h","reason":"walk-through"}"#;
-    api(&gateway, "POST", "admin/ttl/pause", pause);
-    begin(&gateway);
-    let (_prometheus, address) = prometheus(folder.path(), gateway.address());
-    pause_and_resume(&gateway, address);
-    shorten_a_rule(&gateway, &rules, address);
+    let (arguments, files) = background(rules, "tidegate");
+    let shown = reader.run(&files);
+    has_row(&shown, "backups 35d ");
+    let arguments = in_folder(&arguments, home.path());
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let gateway = Gateway::start_with(&arguments);
+    reader.gateway = gateway.address().to_string();
 
-    let log = gateway.log();
-    for said in [
-        "expiry paused",
-        "walk-through",
-        "expiry resumed",
-        "TTL override set",
-        "triage",
-    ] {
-        assert!(log.contains(said), "{said} is not in the log:\n{log}");
-    }
+    let (arguments, files) = background(scraping, "prometheus");
+    reader.run(&files);
+    let (_prometheus, address) = start_prometheus(&arguments, home.path());
+    reader.prometheus = address.to_string();
+
+    let shown = reader.run(pushes);
+    has_row(&shown, "nothing expires for 1h");
+    has_row(&shown, "job=probe 3s push ");
+    has_row(&shown, "job=ci 10m rule:ci ");
+    has_row(&shown, "job=backup 35d rule:backups ");
+    has_row(&shown, "job=release never rule:release ");
+    of_probe(&reader, &gateway, [late, gone]);
+    of_ci(&reader, &gateway, [pinned, unpinned]);
+    let (who, why) = ("by=127.0.0.1", "looking into a failure");
+    logged(&gateway, &["expiry paused", "for=1h", who, "walk-through"]);
+    logged(&gateway, &["expiry resumed", who]);
+    logged(
+        &gateway,
+        &["TTL override set", "ttl=1d", "for=2h", who, why],
+    );
+    logged(&gateway, &["TTL overrides removed by matcher", who]);
 }

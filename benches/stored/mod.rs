@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tidegate::clock::{Clock, UnixNanos};
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::GroupKey;
 use tidegate::state::{Method, Prepared, State, StateSettings, prepare};
@@ -116,7 +117,10 @@ impl Running {
             place: Place::folder(folder.path()),
             policy: TtlPolicy::default(),
             keep_history: std::time::Duration::ZERO,
+            expose: false,
             startup_grace: std::time::Duration::ZERO,
+            import: None,
+            names: NameRule::Legacy,
             clock: Clock::system(),
         };
         let entered = runtime.enter();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::{bad, fails, get, jobs, ok};
 use crate::harness::{Gateway, SECOND};
-use tidegate::limits::BATCH_GROUPS;
+use tidegate::limits::{BATCH_GROUPS, LABELS_PER_SERIES};
 
 fn batch(groups: &Value) -> String {
     json!({ "groups": groups }).to_string()
@@ -129,18 +129,18 @@ fn one_malformed_group_refuses_the_whole_batch_and_is_named() {
             json!({"labels": {"job": "b"}, "ttl": "-1s"}),
             "cannot be negative",
         ),
-        (json!({"labels": {}}), "group 1: job name is required"),
+        (json!({"labels": {}}), "group 1 {}: job name is required"),
         (
             json!({"labels": {"job": ""}}),
-            "group 1: job name is required",
+            r#"group 1 {job=""}: job name is required"#,
         ),
         (
             json!({"labels": {"job": "b", "__x": "1"}}),
-            r#"group 1: improper label name "__x""#,
+            r#": improper label name "__x""#,
         ),
         (
             json!({"labels": {"job": "b", "a-b": "1"}}),
-            r#"group 1: improper label name "a-b""#,
+            r#"group 1 {a-b="1",job="b"}: improper label name "a-b""#,
         ),
         (json!({"labels": {"job": "b"}, "method": "PATCH"}), "PATCH"),
         (
@@ -148,6 +148,7 @@ fn one_malformed_group_refuses_the_whole_batch_and_is_named() {
             "unknown field `tll`",
         ),
         (json!({"labels": {"job": 1}}), "expected a string"),
+        (json!({"labels": ["job"]}), "expected an object of labels"),
         (json!({"body": "m 1\n"}), "missing field `labels`"),
     ] {
         refused(&mut gateway, &json!([good, second]), says);
@@ -172,13 +173,13 @@ fn an_inconsistent_group_undoes_new_replaced_and_merged_groups_before_it() {
     let clash = json!({"labels": {"job": "late"}, "body": "# TYPE taken counter\ntaken 1\n"});
     let mut groups = before_it.to_vec();
     groups.push(clash);
-    refused(&mut gateway, &json!(groups), "group 6");
+    refused(&mut gateway, &json!(groups), r#"group 6 {job="late"}: "#);
     // A family that the batch itself brings can be in the way, too.
     let itself = json!([
         {"labels": {"job": "x"}, "body": "# TYPE young gauge\nyoung 1\n"},
         {"labels": {"job": "y"}, "body": "# TYPE young counter\nyoung 1\n"},
     ]);
-    refused(&mut gateway, &itself, "group 1");
+    refused(&mut gateway, &itself, r#"group 1 {job="y"}: "#);
     // Nothing of the refused types stays in the way of later pushes.
     gateway.put(
         "job/y",
@@ -235,6 +236,34 @@ fn a_refused_batch_over_an_expired_group_does_not_bring_it_back() {
 }
 
 #[test]
+fn a_label_that_is_given_twice_is_named_and_not_the_last_one_taken() {
+    let gateway = Gateway::start();
+    gateway.put("job/a", "m 1\n");
+    for (labels, says) in [
+        (
+            r#"{"job":"a","env":"x","env":"y"}"#,
+            r#"group 1 {job="a",env="x",env="y"}: the label "env" is given twice"#,
+        ),
+        (
+            r#"{"job":"a","job":"a"}"#,
+            r#"the label "job" is given twice"#,
+        ),
+        // The same name, spelled differently in JSON.
+        (
+            r#"{"job":"a","e\u006ev":"x","env":"x"}"#,
+            r#"the label "env" is given twice"#,
+        ),
+    ] {
+        let body = format!(
+            r#"{{"groups":[{{"labels":{{"job":"b"}}}},{{"labels":{labels},"body":"m 2\n"}}]}}"#
+        );
+        bad(&gateway, "POST", "push", &body, says);
+    }
+    assert_eq!(jobs(&gateway, "groups"), ["a"]);
+    assert_eq!(get(&gateway, "groups/job/a")["pushes"], 1);
+}
+
+#[test]
 fn too_many_groups_are_413() {
     let gateway = Gateway::start();
     let groups = vec![json!({"labels": {"job": "a"}}); BATCH_GROUPS + 1];
@@ -244,6 +273,19 @@ fn too_many_groups_are_413() {
         (413, "more than 10000 groups in one request")
     );
     assert_eq!(jobs(&gateway, "groups"), [""; 0]);
+}
+
+/// Each member of the body takes many times its length in memory.
+#[test]
+fn labels_are_counted_while_they_are_read() {
+    let gateway = Gateway::start();
+    let labels: Vec<String> = (0..=LABELS_PER_SERIES)
+        .map(|n| format!("\"l{n}\":\"\""))
+        .collect();
+    // Not JSON to its end: nobody comes so far.
+    let body = format!("{{\"groups\":[{{\"labels\":{{{}, what", labels.join(","));
+    let says = format!("a group has more than {LABELS_PER_SERIES} labels");
+    bad(&gateway, "POST", "push", &body, &says);
 }
 
 #[test]

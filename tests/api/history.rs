@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::client::{admin, get, jobs, matching, ok, with_admin};
-use crate::harness::{Gateway, HOUR, NANOSECOND, Options, SECOND};
+use crate::harness::{Gateway, HOUR, NANOSECOND, Options, SECOND, START};
+use crate::support::{LIMIT, eventually};
 
 #[test]
 fn an_expired_group_is_told_with_its_ttl_and_its_end() {
@@ -33,6 +34,23 @@ fn an_expired_group_is_told_with_its_ttl_and_its_end() {
         "it ended at its deadline, not when it was reaped"
     );
     assert_eq!(page["next_cursor"], Value::Null);
+}
+
+#[test]
+fn what_lapsed_while_the_gateway_was_down_is_told_with_its_deadline() {
+    let mut gateway = Gateway::with_reaper();
+    gateway.put_for("10s", "job/a", "m 1\n");
+    gateway.put_for("2h", "job/b", "m 1\n");
+    gateway.restart_at(START.plus(HOUR));
+    ok(&gateway, "GET", "groups/job/b", "");
+    let gone = eventually(LIMIT, "a record", || {
+        let page = get(&gateway, "groups?state=expired");
+        let gone = page["groups"].get(0).cloned();
+        gone.ok_or_else(|| page.to_string())
+    });
+    assert_eq!(gone["labels"], json!({"job": "a"}));
+    assert_eq!(gone["ended_at"], "2026-11-22T03:07:10.5Z");
+    assert_eq!(jobs(&gateway, "groups"), ["b"]);
 }
 
 #[test]

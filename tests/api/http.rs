@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::client::{admin, fails, get, ok};
+use crate::client::{admin, fails, get, jobs, ok};
 use crate::harness::Gateway;
 use crate::support::http::Response;
 
@@ -115,13 +115,11 @@ fn unknown_paths_are_404() {
     for path in [
         "",
         "group",
-        "groups/",
         "groups/a",
         "groups/job",
-        "ttl/",
         "ttl/explain/x",
         "admin",
-        "admin/ttl",
+        "admin/ttl/",
         "admin/ttl/x",
         "admin/touch",
         "push/job/a",
@@ -129,6 +127,73 @@ fn unknown_paths_are_404() {
     ] {
         assert_eq!(send(&gateway, "GET", path).status, 404, "{path}");
     }
+}
+
+#[test]
+fn slashes_at_the_end_and_letter_case_are_redirected_with_the_prefix() {
+    let gateway = admin();
+    for (method, path, status, location) in [
+        ("GET", "status/", 301, "/api/v1/status"),
+        ("GET", "Metrics", 301, "/api/v1/metrics"),
+        ("HEAD", "groups/?limit=1", 301, "/api/v1/groups?limit=1"),
+        ("PUT", "admin/wipe/", 307, "/api/v1/admin/wipe"),
+        ("POST", "admin/TTL/reap", 307, "/api/v1/admin/ttl/reap"),
+    ] {
+        let answer = send(&gateway, method, path);
+        let seen = (answer.status, answer.header("Location"));
+        assert_eq!(seen, (status, Some(location)), "{method} {path}");
+    }
+    for (method, path) in [
+        ("GET", "admin/wipe/"),
+        ("PUT", "status/"),
+        ("BREW", "status/"),
+    ] {
+        assert_eq!(send(&gateway, method, path).status, 404, "{method} {path}");
+    }
+}
+
+/// What a page of another site can make a visitor's browser send.
+#[test]
+fn nothing_is_done_for_another_site() {
+    let gateway = admin();
+    gateway.put("job/a", "m 1\n");
+    let ours = format!("http://{}", gateway.address());
+    for (method, path) in [
+        ("PUT", "admin/wipe"),
+        ("POST", "admin/delete_groups?match[]={}"),
+        ("PUT", "admin/ttl/job/a"),
+        ("DELETE", "admin/ttl/job/a"),
+        ("POST", "admin/touch/job/a"),
+        ("POST", "admin/ttl/pause"),
+        ("POST", "admin/ttl/resume"),
+        ("POST", "admin/ttl/reap"),
+    ] {
+        for header in [
+            ("Origin", "http://evil.example"),
+            ("Origin", "null"),
+            ("Sec-Fetch-Site", "cross-site"),
+        ] {
+            let answer = gateway.send(method, &format!("/api/v1/{path}"), &[header], "");
+            assert_eq!(answer.status, 403, "{method} {path} {header:?}");
+            assert!(answer.text().contains("another site asked for this"));
+        }
+    }
+    assert_eq!(jobs(&gateway, "groups"), ["a"]);
+    let wipe = |header| {
+        gateway
+            .send("PUT", "/api/v1/admin/wipe", &[header], "")
+            .status
+    };
+    assert_eq!(wipe(("Origin", &ours)), 202);
+    // What other sites may read and push they may as with the Pushgateway.
+    let foreign = [("Origin", "http://evil.example")];
+    assert_eq!(gateway.get("/api/v1/groups", &foreign).status, 200);
+    assert_eq!(
+        gateway
+            .send("POST", "/metrics/job/b", &foreign, "m 1\n")
+            .status,
+        200
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `POST /-/reload`: TTL rules from the config file, all or nothing.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -7,7 +8,8 @@ use tidegate::config::{PolicySource, TtlFlags};
 use tidegate::http::Doors;
 
 use crate::client::{get, jobs};
-use crate::harness::{Gateway, Options, SECOND};
+use crate::harness::{Gateway, NANOSECOND, Options, SECOND};
+use crate::support::disk::{Disk, Trouble};
 
 const RULES: &str = "ttl:
   default: 1h
@@ -99,6 +101,28 @@ fn a_good_file_re_times_groups_of_rules_and_the_default_at_once() {
 }
 
 #[test]
+fn the_longest_ttl_cuts_what_pushes_asked_for_at_once_and_the_rest_is_theirs() {
+    let ruled = ruled();
+    let gateway = &ruled.gateway;
+    gateway.put_for("30m", "job/short", "m 1\n");
+    gateway.put_for("6h", "job/long", "m 1\n");
+    gateway.put_for("never", "job/never", "m 1\n");
+    gateway.advance_almost(60 * 60 * SECOND);
+    gateway.put_for("30m", "job/short", "m 1\n");
+    ruled.write("ttl: {default: 1m, max: 2h}");
+    assert_eq!(ruled.reload("").0, 200);
+    assert_eq!(ruled.ttl_of("job/short"), pair("30m", "push"));
+    for job in ["long", "never"] {
+        assert_eq!(ruled.ttl_of(&format!("job/{job}")), pair("2h", "push"));
+    }
+    ruled.write("ttl: {default: 1m, max: 1h}");
+    assert_eq!(ruled.reload("").0, 200);
+    assert_eq!(jobs(gateway, "groups"), ["long", "never", "short"]);
+    gateway.advance(NANOSECOND);
+    assert_eq!(jobs(gateway, "groups"), ["short"]);
+}
+
+#[test]
 fn a_broken_file_is_told_line_by_line_and_the_rules_stay() {
     let ruled = ruled();
     ruled.gateway.put("job/ci-1", "m 1\n");
@@ -177,11 +201,56 @@ fn without_its_flag_reloading_is_403() {
     let answer = gateway.send("POST", "/-/reload", &[], "");
     assert_eq!(
         (answer.status, answer.text().as_str()),
-        (403, "Lifecycle API is not enabled.\n")
+        (403, "Lifecycle API is not enabled.")
     );
     let answer = gateway.send("GET", "/-/reload", &[], "");
     assert_eq!(
         (answer.status, answer.header("Allow")),
         (405, Some("OPTIONS, POST, PUT"))
     );
+}
+
+#[test]
+fn a_reload_that_the_store_cannot_carry_out_is_503_and_the_old_rules_stay() {
+    let disk = Disk::default();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = PolicySource {
+        file: Some(folder.path().join("tidegate.yml")),
+        flags: TtlFlags::default(),
+    };
+    let write = |rules: &str| std::fs::write(folder.path().join("tidegate.yml"), rules);
+    write("ttl: {default: 1h}").expect("write the rules");
+    let gateway = Gateway::with(Options {
+        policy: source.load().expect("rules without a fault"),
+        doors: Doors {
+            reload: Some(source),
+            ..Doors::default()
+        },
+        place: Some(disk.place()),
+        ..Options::default()
+    });
+    gateway.put_for("10s", "job/expired", "m 1\n");
+    gateway.put("job/kept", "m 1\n");
+    gateway.advance(10 * SECOND);
+    write("ttl: {default: 5s}").expect("write the rules");
+    // What has expired has to be removed first, and cannot be.
+    disk.trouble_after(0, Trouble::Fails(ErrorKind::Other));
+    for _ in 0..2 {
+        let answer = gateway.send("POST", "/-/reload", &[], "");
+        let text = answer.text();
+        assert_eq!(answer.status, 503, "{text}");
+        assert!(
+            text.starts_with("the TTL rules stay as they were: "),
+            "{text}"
+        );
+        assert!(!text.contains("Unavailable("), "{text}");
+        assert!(answer.header("Retry-After").is_some());
+        let taken = gateway.value("tidegate_config_last_reload_successful");
+        assert_eq!(taken.as_deref(), Some("0"));
+        assert!(
+            gateway.pushed().contains("kept"),
+            "by the old rules it lives"
+        );
+    }
+    assert_eq!(get(&gateway, "ttl")["default"], "1h");
 }

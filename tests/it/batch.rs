@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tidegate::clock::Clock;
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::Value;
 use tidegate::push::path::grouping_key;
 use tidegate::state::{Answer, Method, Prepared, State, StateSettings, prepare};
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
-use tidegate::view::exposition;
+use tidegate::view::{Clashes, exposition};
 use tokio::runtime::Runtime;
 
 use crate::clash::CLASHES;
@@ -45,7 +46,10 @@ impl Writer {
             place: disk.place(),
             policy: Options::default().policy,
             keep_history: Duration::ZERO,
+            expose: false,
             startup_grace: Duration::ZERO,
+            import: None,
+            names: NameRule::Legacy,
             clock: Clock::manual(START).0,
         };
         let (state, _) = State::start(settings, Arc::clone(&telemetry)).expect("a start");
@@ -122,7 +126,7 @@ impl Writer {
 
     /// What is shown, push times only as `0` or `set`. Checked to be sound.
     fn exposition(&self) -> String {
-        let frames = exposition(&self.state.snapshot(), Vec::new());
+        let frames = exposition(&self.state.snapshot(), Vec::new(), &Clashes::default());
         let bytes: Vec<u8> = frames
             .into_iter()
             .flat_map(tidegate::view::Frame::into_bytes)

@@ -30,6 +30,8 @@ struct Inner {
 struct Gate {
     held: Option<Held>,
     waiting: usize,
+    /// How many of those who wait may go on.
+    passes: usize,
 }
 
 /// Lets the disk go on when dropped, also by a test that fails.
@@ -40,6 +42,20 @@ impl Drop for Hold {
     fn drop(&mut self) {
         self.0.gate().held = None;
         self.0.0.moved.notify_all();
+    }
+}
+
+impl Hold {
+    /// Lets one who waits go on, and returns when somebody waits again.
+    pub(crate) fn step(&self) {
+        let disk = &self.0;
+        let mut gate = disk.gate();
+        gate.passes = 1;
+        disk.0.moved.notify_all();
+        let going = |gate: &mut Gate| gate.passes > 0 || gate.waiting == 0;
+        let waited = disk.0.moved.wait_timeout_while(gate, LIMIT, going);
+        let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+        assert!(!timed_out, "nobody came to the disk again within {LIMIT:?}");
     }
 }
 
@@ -70,12 +86,13 @@ impl Disk {
         }
         gate.waiting += 1;
         self.0.moved.notify_all();
-        let held = |gate: &mut Gate| gate.held == Some(what);
+        let held = |gate: &mut Gate| gate.held == Some(what) && gate.passes == 0;
         gate = self
             .0
             .moved
             .wait_while(gate, held)
             .unwrap_or_else(PoisonError::into_inner);
+        gate.passes = 0;
         gate.waiting -= 1;
     }
 

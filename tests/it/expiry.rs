@@ -2,6 +2,7 @@
 
 use crate::clash::CLASHES;
 use crate::harness::{Gateway, HOUR, NANOSECOND, Options, SECOND, START};
+use tidegate::clock::UnixNanos;
 use tidegate::ttl::{Ttl, TtlPolicy};
 
 const GROUPS: u32 = 5;
@@ -264,6 +265,17 @@ fn setting_the_wall_clock_moves_no_deadline_while_the_gateway_runs() {
 }
 
 #[test]
+fn a_moved_wall_clock_is_exported_in_seconds() {
+    let gateway = Gateway::start();
+    let drift = || gateway.value("tidegate_clock_drift_seconds");
+    assert_eq!(drift().as_deref(), Some("0"));
+    gateway.step_wall(3600);
+    assert_eq!(drift().as_deref(), Some("3600"));
+    gateway.step_wall(-7200);
+    assert_eq!(drift().as_deref(), Some("-3600"));
+}
+
+#[test]
 fn a_restart_moves_no_deadline() {
     let mut gateway = Gateway::start();
     gateway.put_for("10s", "job/pushed", "m 1\n");
@@ -304,4 +316,40 @@ fn a_group_from_the_future_is_of_age_zero_at_start() {
     assert_eq!(gateway.counts().0, "1");
     gateway.advance(NANOSECOND);
     assert_eq!(gateway.counts().0, "0");
+}
+
+#[test]
+fn a_clock_set_back_makes_groups_new_once_and_put_right_gives_them_their_age() {
+    let mut gateway = Gateway::start();
+    gateway.put_for("100s", "job/a", "m 1\n");
+    gateway.put_for("1h", "job/b", "m 1\n");
+    let there = |gateway: &Gateway, job: &str| {
+        let shown = gateway.pushed().contains(&format!("job=\"{job}\""));
+        let listed = gateway
+            .get(&format!("/api/v1/groups/job/{job}"), &[])
+            .status
+            == 200;
+        assert_eq!(shown, listed, "scrape and API of {job}");
+        shown
+    };
+    // An hour back: the age is 0 then, and goes on from there over any number of starts.
+    let back = UnixNanos(START.0 - 3_600_000_000_000);
+    gateway.restart_at(back);
+    for _ in 0..3 {
+        gateway.advance(30 * SECOND);
+        assert!(there(&gateway, "a"));
+        // A push that fails changes no clock.
+        gateway.refused("PUT", "job/b", "m 1 1\n");
+        gateway.restart();
+    }
+    gateway.advance(10 * SECOND);
+    assert!(!there(&gateway, "a"));
+    assert!(there(&gateway, "b"));
+    // Put right: half an hour old, as if the clock had never been wrong.
+    gateway.restart_at(START.plus(HOUR / 2));
+    assert!(there(&gateway, "b"));
+    gateway.advance_almost(HOUR / 2);
+    assert!(there(&gateway, "b"));
+    gateway.advance(NANOSECOND);
+    assert!(!there(&gateway, "b"));
 }

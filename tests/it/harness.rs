@@ -1,13 +1,16 @@
 //! A gateway that a test starts, asks by raw HTTP, moves in time and starts again.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tidegate::clock::{Clock, ManualClock, UnixNanos};
 use tidegate::format::inflate::gunzip;
+use tidegate::format::name::NameRule;
 use tidegate::gateway::{Gateway as Running, GatewaySettings};
-use tidegate::http::{Doors, bind};
+use tidegate::http::{Doors, Gate, Site, bind};
 use tidegate::limits::{KEEP_HISTORY, MAX_BODY};
 use tidegate::settings::ListenAddress;
 use tidegate::store::Place;
@@ -31,8 +34,17 @@ pub(crate) struct Options {
     pub(crate) policy: TtlPolicy,
     pub(crate) max_body: usize,
     pub(crate) reap: bool,
+    pub(crate) hide_inconsistent: bool,
     pub(crate) doors: Doors,
+    pub(crate) site: Site,
     pub(crate) keep_history: Duration,
+    pub(crate) expose: bool,
+    /// Where the store is instead of in a temporary folder.
+    pub(crate) place: Option<Place>,
+    pub(crate) startup_grace: Duration,
+    pub(crate) names: NameRule,
+    /// `--web.config.file`.
+    pub(crate) web_config: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -46,8 +58,15 @@ impl Default for Options {
             policy,
             max_body: MAX_BODY,
             reap: false,
+            hide_inconsistent: false,
             doors: Doors::default(),
+            site: Site::default(),
             keep_history: KEEP_HISTORY,
+            expose: false,
+            place: None,
+            startup_grace: Duration::ZERO,
+            names: NameRule::Legacy,
+            web_config: None,
         }
     }
 }
@@ -112,6 +131,12 @@ impl Gateway {
         self.hands.step_wall(seconds);
     }
 
+    /// As [`Self::restart`], with or without `--push.disable-consistency-check`.
+    pub(crate) fn restart_hiding(&mut self, hides: bool) {
+        self.options.hide_inconsistent = hides;
+        self.restart();
+    }
+
     /// Stops, and starts again on the same store with the same wall clock.
     pub(crate) fn restart(&mut self) {
         self.restart_at(self.clock.wall());
@@ -125,6 +150,15 @@ impl Gateway {
         let settings = settings(&self.folder, &self.options, self.clock.clone());
         let (running, address) = run(runtime, settings);
         (self.running, self.address) = (Some(running), address);
+    }
+
+    /// Whether somebody has asked by HTTP that the gateway ends.
+    pub(crate) fn is_to_quit(&self) -> bool {
+        use std::future::Future as _;
+        let running = self.running.as_ref().expect("a gateway that runs");
+        let mut asked = std::pin::pin!(running.quit_requested());
+        let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+        asked.as_mut().poll(&mut nobody).is_ready()
     }
 
     fn stop(&mut self) {
@@ -283,13 +317,25 @@ pub(crate) fn loopback() -> [ListenAddress; 1] {
 }
 
 fn settings(folder: &TempDir, options: &Options, clock: Clock) -> GatewaySettings {
+    let place = options.place.clone();
+    let place = place.unwrap_or_else(|| Place::folder(folder.path()));
+    let gate = options.web_config.as_deref();
+    let gate = gate.map(|file| Gate::open(file, clock.clone()).expect("a sound web config"));
     GatewaySettings {
         policy: options.policy.clone(),
         max_body: options.max_body,
         reap: options.reap,
-        doors: options.doors.clone(),
+        hide_inconsistent: options.hide_inconsistent,
+        doors: Doors {
+            gate: gate.map(Arc::new),
+            ..options.doors.clone()
+        },
+        site: options.site.clone(),
         keep_history: options.keep_history,
-        ..GatewaySettings::new(Place::folder(folder.path()), clock)
+        expose: options.expose,
+        startup_grace: options.startup_grace,
+        names: options.names,
+        ..GatewaySettings::new(place, clock)
     }
 }
 

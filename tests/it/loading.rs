@@ -57,6 +57,16 @@ fn a_gateway_that_is_still_loading_says_so() {
     }
     assert_eq!(asked("GET", "/-/healthy"), (200, None, "OK".to_owned()));
     assert_eq!(asked("GET", "/nothing").0, 404);
+    let page = asked("GET", "/");
+    assert_eq!((page.0, page.1.as_deref()), (503, Some("1")));
+    for (path, status) in [("/", 503), ("/-/group?key=Yf8", 503), ("/status", 200)] {
+        let page = asked("GET", path);
+        assert_eq!(page.0, status, "{path}");
+        assert!(page.2.contains("the store is still being loaded"), "{path}");
+    }
+    assert_eq!(asked("GET", "/api/v1/status").0, 200);
+    let (status, retry, text) = asked("GET", "/api/v1/metrics");
+    assert_eq!((status, retry.as_deref()), (503, Some("1")), "{text}");
     drop(held);
     let (running, loaded) = runtime
         .block_on(starting)

@@ -4,18 +4,34 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../property_proto/messages.rs"]
+#[allow(dead_code, reason = "another test uses all of it")]
+mod messages;
+
 mod address;
 mod batch;
 mod body;
 mod clash;
 mod disk;
+mod encodings;
+mod escaping;
 mod expiry;
+mod gate;
 mod harness;
+mod hidden;
+mod hidden_random;
 mod limits;
 mod loading;
+mod openmetrics;
+mod own_metrics;
+mod protobuf;
 mod push;
 mod reaper;
 mod refused;
 mod scrape;
+mod short_ttl;
+mod site;
+mod slices;
 mod sound;
 mod ttl;
+mod utf8_names;

@@ -1,17 +1,22 @@
 //! Carries a schedule out on a state and on the model, and compares.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::clock::{Clock, ManualClock, UnixNanos};
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::{GroupKey, Selector};
-use tidegate::state::{Answer, Method, Pause, Pin, Refused, State, StateSettings, prepare};
+use tidegate::state::{
+    Answer, Method, NewOverride, Pause, Pin, Refused, Shown, State, StateSettings, prepare,
+};
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
-use tidegate::ttl::{Rule, Rules as TtlRules, Ttl, TtlPolicy};
-use tidegate::view::{Frame, exposition};
+use tidegate::ttl::{Hold, Rule, Rules as TtlRules, Ttl, TtlPolicy};
+use tidegate::view::{Clashes, Frame, exposition};
 use tokio::runtime::Runtime;
 
 use crate::model::Model;
@@ -38,6 +43,8 @@ struct Driver<'a> {
     clock: Clock,
     hands: ManualClock,
     model: Model,
+    /// What the scrape showed that was begun last.
+    begun: Option<Shown>,
     /// Whether a start found an earlier time than there was before.
     set_back: bool,
 }
@@ -52,6 +59,9 @@ pub(crate) fn run(runtime: &Runtime, schedule: &Schedule) {
         rules: schedule.rules.clone(),
         pause: None,
         now: START,
+        pushes: 0,
+        scraped: 0,
+        begun: None,
     };
     let mut driver = Driver {
         runtime,
@@ -61,6 +71,7 @@ pub(crate) fn run(runtime: &Runtime, schedule: &Schedule) {
         clock,
         hands,
         model,
+        begun: None,
         set_back: false,
     };
     for (at, step) in schedule.steps.iter().enumerate() {
@@ -85,6 +96,9 @@ fn start(
         policy: policy(rules),
         keep_history: Duration::from_hours(if history { 24 } else { 0 }),
         startup_grace: Duration::ZERO,
+        expose: history,
+        import: None,
+        names: NameRule::Legacy,
         clock: clock.clone(),
     };
     State::start(settings, Arc::new(Telemetry::new()))
@@ -97,12 +111,14 @@ fn ttl(span: Span) -> Ttl {
 }
 
 fn policy(rules: &Rules) -> TtlPolicy {
-    let named = ["a", "b"].into_iter().zip(&rules.of_job);
-    let rule = |(job, span): (&str, &Option<Span>)| {
+    let spans = rules.of_job.iter().zip(rules.holds);
+    let named = ["a", "b"].into_iter().zip(spans);
+    let rule = |(job, (span, holds)): (&str, (&Option<Span>, bool))| {
         Some(Rule {
             name: job.into(),
             selector: Selector::parse(&format!("{{job={job:?}}}")).expect("a selector"),
             ttl: ttl((*span)?),
+            hold: holds.then_some(Hold::UntilScraped),
         })
     };
     TtlPolicy {
@@ -134,9 +150,6 @@ fn somebody() -> String {
 
 impl Driver<'_> {
     fn carry_out(&mut self, step: &Step) {
-        if self.shortens_in_a_pause(step) {
-            return;
-        }
         match step {
             Step::Push {
                 group,
@@ -166,6 +179,12 @@ impl Driver<'_> {
                 self.model.rules = rules.clone();
             }
             Step::Reap => self.reap(),
+            Step::Scrape => {
+                self.begin_scrape();
+                self.end_scrape();
+            }
+            Step::BeginScrape => self.begin_scrape(),
+            Step::EndScrape => self.end_scrape(),
             Step::Restart { stepped, down } => self.restart(*stepped, *down),
             Step::SetWall(seconds) => self.set_wall(*seconds),
             Step::Pass(nanos) => self.pass(*nanos),
@@ -178,21 +197,6 @@ impl Driver<'_> {
             }
         }
         self.model.expire();
-    }
-
-    /// A TTL made so short in a pause that its group would have ended before that is left out.
-    fn shortens_in_a_pause(&self, step: &Step) -> bool {
-        let mut after = self.model.clone();
-        match step {
-            Step::Override { group, ttl, lasts } => after.pin(*group, Some((*ttl, *lasts))),
-            Step::EndOverride(group) => after.pin(*group, None),
-            Step::Reload(rules) => {
-                after.rules = rules.clone();
-                true
-            }
-            _ => false,
-        };
-        after.is_overdue_since_before_the_pause()
     }
 
     fn push(&mut self, group: usize, replace: bool, body: Body, own: Option<Span>) {
@@ -220,10 +224,15 @@ impl Driver<'_> {
     fn pin(&mut self, group: usize, pinned: Option<(Span, Span)>) {
         let of = pinned.map(|(span, lasts)| {
             let lasts = lasts.map(Duration::from_nanos);
-            (ttl(span), lasts, String::new())
+            NewOverride {
+                ttl: ttl(span),
+                lasts,
+                reason: String::new(),
+                by: somebody(),
+            }
         });
-        let (key, by) = (key(group), somebody());
-        let answer = self.runtime.block_on(self.state.pin(Pin { key, of, by }));
+        let key = key(group);
+        let answer = self.runtime.block_on(self.state.pin(Pin { key, of }));
         expect_found(&answer, self.model.pin(group, pinned));
     }
 
@@ -246,6 +255,22 @@ impl Driver<'_> {
             .expect("a reaper run");
     }
 
+    fn begin_scrape(&mut self) {
+        self.begun = Some(Shown {
+            pushes: self.state.snapshot().pushes(),
+            began: self.clock.ttl_now(),
+            scraper: Ipv4Addr::LOCALHOST.into(),
+        });
+        self.model.begin_scrape();
+    }
+
+    fn end_scrape(&mut self) {
+        if let Some(shown) = self.begun.take() {
+            self.state.note_scrape(&shown);
+            self.model.end_scrape();
+        }
+    }
+
     fn pass(&mut self, nanos: u64) {
         if YEARS.contains(&(self.clock.wall().0 + nanos)) {
             self.hands.advance(Duration::from_nanos(nanos));
@@ -264,21 +289,14 @@ impl Driver<'_> {
         if !YEARS.contains(&now) {
             return;
         }
-        if let Some((_, end)) = self
-            .model
-            .pause
-            .filter(|_| self.set_back && self.model.is_paused())
-        {
-            // What is stored is still the beginning by the old clock: tell it anew.
-            self.begin_pause(end.map(|end| end - self.model.now));
-        }
         self.set_back |= now < self.model.now;
-        if self.set_back {
-            // By a clock set back what is still on disk has not expired; a reaper at work
-            // leaves nothing there.
+        if self.set_back || self.model.holds() {
+            // By a clock set back what is still on disk has not expired, nor has what waits for
+            // a scrape again; a reaper at work leaves nothing there.
             self.reap();
         }
         self.state.close();
+        self.begun = None;
         (self.clock, self.hands) = Clock::manual(UnixNanos(now));
         let (runtime, disk, rules) = (self.runtime, &self.disk, &self.model.rules);
         self.state = start(runtime, disk, self.history, rules, &self.clock);
@@ -286,11 +304,29 @@ impl Driver<'_> {
         self.model.expire();
     }
 
-    /// A scrape shows the push times of exactly the model's groups.
+    /// The groups that are there by what the store holds, as the API judges it.
+    fn listed(&self) -> Vec<usize> {
+        let standing = self.state.standing();
+        let mut keys = Vec::new();
+        let read = self.state.read(|store| {
+            store.list(|listed| {
+                if standing.judge(&listed).is_some() {
+                    keys.push(listed.key);
+                }
+                ControlFlow::Continue(())
+            })
+        });
+        read.expect("an open store").expect("sound rows");
+        (0..GROUPS)
+            .filter(|group| keys.contains(&key(*group)))
+            .collect()
+    }
+
+    /// A scrape shows the push times of exactly the model's groups, and lists name no others.
     #[track_caller]
     fn compare(&self, when: &str) {
         let snapshot = self.state.snapshot();
-        let frames = exposition(&snapshot, Vec::new());
+        let frames = exposition(&snapshot, Vec::new(), &Clashes::default());
         let bytes: Vec<u8> = frames.into_iter().flat_map(Frame::into_bytes).collect();
         let text = String::from_utf8(bytes).expect("an exposition in UTF-8");
         let pushed = text
@@ -312,6 +348,8 @@ impl Driver<'_> {
             self.model
         );
         assert_eq!(snapshot.groups(), expected.len(), "{when}");
+        let expected: Vec<usize> = self.model.groups.keys().copied().collect();
+        assert_eq!(self.listed(), expected, "listed {when}: {:#?}", self.model);
     }
 }
 

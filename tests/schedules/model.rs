@@ -8,14 +8,16 @@ use crate::steps::{Body, Kind, Rules, Span};
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     clock_start: u64,
-    /// The start on disk: later than the other if the wall clock was set back at a start.
-    stored_start: u64,
+    /// The start by a wall clock that was ahead of the one found at a later start.
+    ahead: Option<u64>,
     own_ttl: Option<Span>,
     /// TTL and end of an operator's override.
     pinned: Option<(Span, Span)>,
     /// Wall clock; 0 if it was never pushed with success.
     pub(crate) last_push: u64,
     shared: Option<Kind>,
+    /// Number of its last push, or of its first failure.
+    push: u64,
 }
 
 /// All groups that exist.
@@ -23,9 +25,15 @@ pub(crate) struct Group {
 pub(crate) struct Model {
     pub(crate) groups: BTreeMap<usize, Group>,
     pub(crate) rules: Rules,
-    /// When a pause began, and its end.
-    pub(crate) pause: Option<(u64, Span)>,
+    /// When a pause ends, if there is one.
+    pub(crate) pause: Option<Span>,
     pub(crate) now: u64,
+    /// Pushes so far.
+    pub(crate) pushes: u64,
+    /// Those up to this number have been in a complete scrape.
+    pub(crate) scraped: u64,
+    /// What the scrape shows that was begun last.
+    pub(crate) begun: Option<u64>,
 }
 
 impl Model {
@@ -48,9 +56,37 @@ impl Model {
         }
     }
 
+    /// Whether it stays for a scrape beyond its deadline, if that is not an override's own.
+    fn is_held(&self, number: usize, group: &Group) -> bool {
+        let ruled = self.rules.of_job[number % 2].is_some() && self.rules.holds[number % 2];
+        let overridden = group.pinned.is_some_and(|(ttl, end)| match (ttl, end) {
+            (_, None) => true,
+            (ttl, Some(end)) => ttl.is_some_and(|ttl| group.clock_start + ttl < end),
+        });
+        ruled && !overridden && group.push > self.scraped
+    }
+
+    /// Whether there is a rule that holds groups.
+    pub(crate) fn holds(&self) -> bool {
+        let rules = self.rules.of_job.iter().zip(self.rules.holds);
+        rules
+            .filter(|(rule, _)| rule.is_some())
+            .any(|(_, holds)| holds)
+    }
+
+    /// A scrape looks at what there is.
+    pub(crate) fn begin_scrape(&mut self) {
+        self.begun = Some(self.pushes);
+    }
+
+    /// The scrape that was begun last is complete.
+    pub(crate) fn end_scrape(&mut self) {
+        self.scraped = self.scraped.max(self.begun.take().unwrap_or_default());
+    }
+
     pub(crate) fn is_paused(&self) -> bool {
         self.pause
-            .is_some_and(|(_, end)| end.is_none_or(|end| self.now < end))
+            .is_some_and(|end| end.is_none_or(|end| self.now < end))
     }
 
     /// Nothing that has expired comes back: it is gone from here at that instant.
@@ -60,21 +96,12 @@ impl Model {
         }
         let all = self.clone();
         let alive = |number: &usize, group: &mut Group| {
-            all.deadline(*number, group).is_none_or(|end| all.now < end)
+            let late = all
+                .deadline(*number, group)
+                .is_some_and(|end| end <= all.now);
+            !late || all.is_held(*number, group)
         };
         self.groups.retain(alive);
-    }
-
-    /// Whether a group is overdue since before the pause.
-    pub(crate) fn is_overdue_since_before_the_pause(&self) -> bool {
-        let Some((began, _)) = self.pause.filter(|_| self.is_paused()) else {
-            return false;
-        };
-        let mut groups = self.groups.iter();
-        groups.any(|(number, group)| {
-            self.deadline(*number, group)
-                .is_some_and(|end| end <= began)
-        })
     }
 
     /// A push; whether it is taken.
@@ -96,19 +123,21 @@ impl Model {
             body == Body::Stamped || held.any(|held| pushed.is_some_and(|kind| kind != held));
         let new = Group {
             clock_start: self.now,
-            stored_start: self.now,
+            ahead: None,
             own_ttl,
             pinned: None,
             last_push: 0,
             shared: None,
+            push: self.pushes + 1,
         };
+        self.pushes += 1;
         let group = self.groups.entry(number).or_insert(new);
         if refused {
-            group.stored_start = group.clock_start;
             return false; // Data and clock stay; a group of failures alone ages from the first.
         }
-        (group.clock_start, group.stored_start) = (self.now, self.now);
+        (group.clock_start, group.ahead) = (self.now, None);
         (group.own_ttl, group.last_push) = (own_ttl, wall);
+        group.push = self.pushes;
         group.shared = pushed.or(group.shared.filter(|_| !replace));
         // One that has ended does not outlive a push.
         let now = self.now;
@@ -123,7 +152,7 @@ impl Model {
         let now = self.now;
         let group = self.groups.get_mut(&number);
         group
-            .map(|group| (group.clock_start, group.stored_start) = (now, now))
+            .map(|group| (group.clock_start, group.ahead) = (now, None))
             .is_some()
     }
 
@@ -135,22 +164,24 @@ impl Model {
     }
 
     pub(crate) fn pause(&mut self, lasts: Span) {
-        let began = match self.pause.filter(|_| self.is_paused()) {
-            Some((began, _)) => began,
-            None => self.now,
-        };
-        self.pause = Some((began, lasts.map(|lasts| self.now + lasts)));
+        self.pause = Some(lasts.map(|lasts| self.now + lasts));
     }
 
-    /// The wall clock at a start is TTL time from then on: a TTL clock of later starts
-    /// then, and before a pause of later nothing had expired.
+    /// The wall clock at a start is TTL time from then on: a TTL clock of later starts then,
+    /// unless a later start finds the wall clock put right.
     pub(crate) fn restart(&mut self, now: u64) {
         self.now = now;
+        // What was scraped is not stored.
+        self.begun = None;
+        self.pushes += 1;
         for group in self.groups.values_mut() {
-            group.clock_start = group.stored_start.min(now);
-        }
-        if let Some((began, _)) = &mut self.pause {
-            *began = if *began > now { 0 } else { *began };
+            group.push = self.pushes;
+            if let Some(ahead) = group.ahead.filter(|ahead| *ahead <= now) {
+                (group.clock_start, group.ahead) = (ahead, None);
+            } else if group.clock_start > now {
+                group.ahead = group.ahead.or(Some(group.clock_start));
+                group.clock_start = now;
+            }
         }
     }
 
@@ -161,7 +192,7 @@ impl Model {
             .iter()
             .map(|(n, group)| self.deadline(*n, group));
         let ends = self.groups.values().map(|group| group.pinned?.1);
-        let pause = self.pause.and_then(|(_, end)| end);
+        let pause = self.pause.flatten();
         let all = deadlines.chain(ends).flatten().chain(pause);
         all.filter(|at| *at > self.now).collect()
     }

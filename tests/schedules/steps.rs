@@ -22,6 +22,8 @@ pub(crate) struct Rules {
     pub(crate) default: Span,
     /// The rules of the two jobs, if there are such.
     pub(crate) of_job: [Option<Span>; 2],
+    /// Whether they hold groups until they have been scraped.
+    pub(crate) holds: [bool; 2],
     /// A push's own TTL is cut to it.
     pub(crate) max: Span,
 }
@@ -66,6 +68,12 @@ pub(crate) enum Step {
     Resume,
     Reload(Rules),
     Reap,
+    /// A complete scrape.
+    Scrape,
+    /// One that looks at what there is, and is cut off unless its end comes.
+    BeginScrape,
+    /// The last byte of the one that was begun last.
+    EndScrape,
     /// The wall clock at the start is what it was at the stop, moved by this, and `down` later.
     Restart {
         stepped: i64,
@@ -88,10 +96,12 @@ fn span() -> impl Strategy<Value = Span> {
 
 fn rules() -> impl Strategy<Value = Rules> {
     let of_job = [option::of(span()), option::of(span())];
+    let holds = [any::<bool>(), any::<bool>()];
     let max = option::weighted(0.3, seconds());
-    (span(), of_job, max).prop_map(|(default, of_job, max)| Rules {
+    (span(), of_job, holds, max).prop_map(|(default, of_job, holds, max)| Rules {
         default,
         of_job,
+        holds,
         max,
     })
 }
@@ -128,6 +138,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Resume),
         2 => rules().prop_map(Step::Reload),
         2 => Just(Step::Reap),
+        2 => Just(Step::Scrape),
+        2 => Just(Step::BeginScrape),
+        2 => Just(Step::EndScrape),
         4 => (stepped(), prop_oneof![Just(0), seconds()])
             .prop_map(|(stepped, down)| Step::Restart { stepped, down }),
         1 => stepped().prop_map(Step::SetWall),

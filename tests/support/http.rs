@@ -42,14 +42,45 @@ pub(crate) fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Response {
+    let length = ("Content-Length", body.len().to_string());
+    send(addr, method, path, headers, (length.0, &length.1), body)
+}
+
+/// The same with the body in chunks, as clients send what they do not know the length of.
+pub(crate) fn request_in_chunks(
+    addr: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Response {
+    let mut chunked = Vec::new();
+    for chunk in body.chunks(100) {
+        chunked.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+        chunked.extend(chunk);
+        chunked.extend(b"\r\n");
+    }
+    chunked.extend(b"0\r\n\r\n");
+    let framing = ("Transfer-Encoding", "chunked");
+    send(addr, method, path, headers, framing, &chunked)
+}
+
+fn send(
+    addr: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    framing: (&str, &str),
+    body: &[u8],
+) -> Response {
     let headers: Vec<String> = headers
         .iter()
+        .chain([&framing])
         .map(|(name, value)| format!("{name}: {value}\r\n"))
         .collect();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{}\r\n",
         headers.concat(),
-        body.len()
     );
     let raw = exchange(addr, &[head.as_bytes(), body].concat());
     parse(&raw, method == "HEAD")

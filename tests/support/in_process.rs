@@ -21,12 +21,16 @@ pub struct InProcess {
 impl InProcess {
     /// Starts a gateway over the store at `place`; why, if that is refused.
     pub fn start(place: Place, clock: Clock) -> Result<Self, String> {
+        Self::with(GatewaySettings::new(place, clock))
+    }
+
+    /// Starts a gateway; why, if that is refused.
+    pub fn with(settings: GatewaySettings) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("a runtime");
-        let settings = GatewaySettings::new(place, clock);
         let gateway = runtime.block_on(async {
             let address = "127.0.0.1:0".parse().expect("an address");
             let listeners = http::bind(&[address]).expect("a free port");

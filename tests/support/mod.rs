@@ -19,6 +19,7 @@ use tidegate::clock::Stopwatch;
 pub mod client;
 pub mod daemon;
 pub mod disk;
+pub mod gob;
 pub mod http;
 pub mod in_process;
 pub mod process;

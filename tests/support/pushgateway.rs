@@ -4,11 +4,14 @@
 use std::env;
 use std::io::{BufRead, BufReader, Read, sink};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
+
+use super::daemon::signal;
 
 const PROGRAM: &str = "prometheus-pushgateway";
 
@@ -17,18 +20,34 @@ const PROGRAM: &str = "prometheus-pushgateway";
 pub(crate) struct Pushgateway {
     pub(crate) addr: SocketAddr,
     child: Child,
-    _store: TempDir,
+    /// `None`: its file is somebody else's.
+    store: Option<TempDir>,
 }
 
 impl Pushgateway {
     /// Starts one and waits until it listens.
     pub(crate) fn start() -> Self {
-        let program = find_program();
+        Self::start_with(&[])
+    }
+
+    /// Starts one with further arguments and waits until it listens.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let store = TempDir::new().expect("a temporary folder");
-        let file = store.path().join("pushgateway.data");
+        let started = Self::start_at(&store.path().join("pushgateway.data"), arguments);
+        started.keeping(store)
+    }
+
+    /// Starts one with this persistence file and waits until it listens.
+    pub(crate) fn start_on(file: &Path) -> Self {
+        Self::start_at(file, &[])
+    }
+
+    fn start_at(file: &Path, arguments: &[&str]) -> Self {
+        let program = find_program();
         let mut child = Command::new(&program)
             .arg("--web.listen-address=127.0.0.1:0")
             .arg(format!("--persistence.file={}", file.display()))
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -45,13 +64,25 @@ impl Pushgateway {
         Self {
             addr,
             child,
-            _store: store,
+            store: None,
         }
+    }
+
+    fn keeping(mut self, store: TempDir) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Ends it as a supervisor does; it writes its file then.
+    pub(crate) fn stop(mut self) {
+        signal(self.child.id(), Signal::TERM);
+        self.child.wait().expect("collect the child");
     }
 }
 
 impl Drop for Pushgateway {
     fn drop(&mut self) {
+        // Both do nothing once it was collected.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
