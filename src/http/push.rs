@@ -113,8 +113,9 @@ fn deleted(key: &GroupKey, answer: Answer) -> Response {
             if with_more_labels > 0 {
                 tracing::info!(
                     group = shortened(&key.to_string()),
-                    "no group with exactly this key; {with_more_labels} groups of its job have \
-                     more labels"
+                    "no group with exactly this key; {with_more_labels} groups of job {:?} have \
+                     more labels",
+                    shortened(key.job())
                 );
             } else {
                 tracing::debug!(
