@@ -1,6 +1,7 @@
 //! The programs that are compared.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -78,11 +79,22 @@ impl Program {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.name()));
-        while TcpStream::connect(address).is_err() {
+        while !is_ready(address) {
             std::thread::sleep(Duration::from_millis(20));
         }
         (child, address)
     }
+}
+
+/// Whether pushes are taken: not yet while a store is being loaded.
+fn is_ready(address: SocketAddr) -> bool {
+    let ask = || {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(b"GET /-/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
 impl Running {
