@@ -8,10 +8,16 @@ use anyhow::Context as _;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tidegate::clock::Clock;
 use tidegate::gateway::{Gateway, GatewaySettings};
+use tidegate::limits::REPLACED_BYTES;
 use tidegate::settings::Settings;
 use tidegate::store::Place;
 use tidegate::{build_info, cli, flags, http, log, systemd};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// What a push allocates on one thread is freed on another, which costs the system's allocator a
+/// fifth of all processor time in locks and in merging free pieces.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
@@ -74,6 +80,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         startup_grace: settings.ttl_startup_grace,
         expose: settings.ttl_expose,
         max_body: settings.max_body,
+        max_replaced: REPLACED_BYTES,
         hide_inconsistent: settings.hide_inconsistent,
         names: settings.names,
         doors: http::Doors {

@@ -1,5 +1,7 @@
 //! The labels that a group adds to each of its series, rendered once.
 
+use std::ops::Range;
+
 use memchr::memchr3;
 
 use super::escape::{Escaping, distinct};
@@ -19,17 +21,20 @@ pub struct Identity {
     form: Form,
     /// Sorted by name, `instance` included.
     pairs: Vec<Pair>,
+    /// All names, one behind the other.
+    names: String,
     /// All pairs: the label set of a series without own labels.
     joined: Vec<u8>,
     /// Whether all names are legacy ones.
     legacy: bool,
 }
 
+/// One label: where its parts stand.
 #[derive(Debug, Clone)]
 struct Pair {
-    name: String,
-    /// `name="value"`, or a label field.
-    rendered: Vec<u8>,
+    name: Range<usize>,
+    /// `name="value"`, or a label field, in what is joined.
+    rendered: Range<usize>,
 }
 
 impl Identity {
@@ -45,16 +50,17 @@ impl Identity {
             labels.push(("instance", ""));
             labels.sort_unstable();
         }
-        let mut identity = Self::none_in(form);
+        let size = labels
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 6);
+        let mut identity = Self {
+            pairs: Vec::with_capacity(labels.len()),
+            names: String::with_capacity(key.as_bytes().len() + "instance".len()),
+            joined: Vec::with_capacity(size.sum()),
+            ..Self::none_in(form)
+        };
         for (name, value) in labels {
-            let mut rendered = Vec::with_capacity(name.len() + value.len() + 6);
-            identity.legacy &= write_label(&mut rendered, 0, name, value, form);
-            if form.encoding == Encoding::Text {
-                separate(&mut identity.joined, 0);
-            }
-            identity.joined.extend_from_slice(&rendered);
-            let name = name.to_owned();
-            identity.pairs.push(Pair { name, rendered });
+            identity.add(name, value);
         }
         identity
     }
@@ -69,9 +75,28 @@ impl Identity {
         Self {
             form,
             pairs: Vec::new(),
+            names: String::new(),
             joined: Vec::new(),
             legacy: true,
         }
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        let Self { names, joined, .. } = self;
+        if self.form.encoding == Encoding::Text {
+            separate(joined, 0);
+        }
+        let (from, start) = (names.len(), joined.len());
+        names.push_str(name);
+        self.legacy &= write_label(joined, start, name, value, self.form);
+        self.pairs.push(Pair {
+            name: from..names.len(),
+            rendered: start..joined.len(),
+        });
+    }
+
+    fn name(&self, pair: &Pair) -> &str {
+        &self.names[pair.name.clone()]
     }
 
     pub(super) fn form(&self) -> Form {
@@ -90,7 +115,7 @@ impl Identity {
 
     /// Names of the labels, unescaped.
     pub(super) fn names(&self) -> Vec<&str> {
-        self.pairs.iter().map(|pair| pair.name.as_str()).collect()
+        self.pairs.iter().map(|pair| self.name(pair)).collect()
     }
 
     /// Bytes of the labels.
@@ -111,14 +136,14 @@ impl Identity {
         let mut own = own.iter().peekable();
         let (start, form) = (out.len(), self.form);
         for pair in &self.pairs {
-            while let Some(label) = own.next_if(|label| *label.name < *pair.name) {
+            while let Some(label) = own.next_if(|label| *label.name < *self.name(pair)) {
                 legacy &= write_label(out, start, &label.name, &label.value, form);
             }
-            if !(yields && pair.name == "instance") {
+            if !(yields && self.name(pair) == "instance") {
                 if form.encoding == Encoding::Text {
                     separate(out, start);
                 }
-                out.extend_from_slice(&pair.rendered);
+                out.extend_from_slice(&self.joined[pair.rendered.clone()]);
             }
         }
         for label in own {

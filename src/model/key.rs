@@ -52,12 +52,19 @@ impl GroupKey {
     /// All label pairs, `job` included, sorted by name.
     pub fn labels(&self) -> Vec<(&str, &str)> {
         let mut parts = self.text_parts();
-        let mut labels = vec![("job", parts.next().unwrap_or_default())];
+        let mut labels = Vec::with_capacity(4);
+        labels.push(("job", parts.next().unwrap_or_default()));
         while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
             labels.push((name, value));
         }
         labels.sort_unstable();
         labels
+    }
+
+    /// The names of all labels, `job` first, then sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let others = self.text_parts().skip(1).step_by(2);
+        std::iter::once("job").chain(others)
     }
 
     /// The value of one label, `None` if the key does not have it.

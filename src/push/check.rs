@@ -1,7 +1,7 @@
 //! Faults that a push has by itself, whatever is stored.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::format::name::{is_label_name, printed_label_name};
 use crate::model::{Family, GroupKey, Kind, Label, Metric, Value};
@@ -28,9 +28,10 @@ pub fn check(families: &[Family<'_>], key: &GroupKey, own: OwnKind) -> Result<()
     if !own.is_empty() {
         return Err(Refusal::unmarked(own));
     }
+    let plain_key = has_plain_names(key);
     let mut faults: Vec<String> = families
         .iter()
-        .flat_map(|family| family_faults(family, key))
+        .flat_map(|family| family_faults(family, key, plain_key))
         .take(NAMED_FAULTS)
         .collect();
     faults.extend(suffix_collisions(families));
@@ -56,7 +57,8 @@ pub fn check_timestamps(families: &[Family<'_>]) -> Result<(), Refusal> {
 
 /// The first fault that one family has by itself, timestamps aside.
 pub fn family_fault(family: &Family<'_>, key: &GroupKey, own: OwnKind) -> Option<String> {
-    own_clash(family, own).or_else(|| family_faults(family, key).next())
+    let faults = || family_faults(family, key, has_plain_names(key)).next();
+    own_clash(family, own).or_else(faults)
 }
 
 /// Whether families of one push collide by a suffix, such as `s_count` and a summary `s`.
@@ -83,27 +85,66 @@ fn own_clash(family: &Family<'_>, own: OwnKind) -> Option<String> {
             .then(|| collides(name, kind, base))
     });
     let as_base = || {
-        let suffix = suffixes(family.kind)
-            .iter()
-            .find(|s| own(&format!("{name}{s}")).is_some())?;
+        let mut suffixed = String::new();
+        let suffix = suffixes(family.kind).iter().find(|suffix| {
+            suffixed.clear();
+            suffixed.extend([name, suffix]);
+            own(&suffixed).is_some()
+        })?;
         Some(collides(&format!("{name}{suffix}"), family.kind, name))
     };
     as_suffixed.or_else(as_base)
 }
 
+/// `plain_key`: see [`has_plain_names`].
 fn family_faults<'a>(
     family: &'a Family<'_>,
     key: &'a GroupKey,
+    plain_key: bool,
 ) -> impl Iterator<Item = String> + 'a {
-    let mut seen: HashSet<&[Label<'_>]> = HashSet::new();
-    let plain_key = has_plain_names(key);
+    let mut seen = Seen::among(family.metrics.len());
     family.metrics.iter().filter_map(move |metric| {
         let what = metric_fault(family.kind, key, plain_key, metric).or_else(|| {
-            let again = !seen.insert(metric.labels.as_slice());
+            let again = !seen.insert(&metric.labels);
             again.then(|| COLLECTED_BEFORE.to_owned())
         })?;
         Some(collected(&family.name, key, family.kind, metric, &what))
     })
+}
+
+/// Label sets of one family that have been seen.
+enum Seen<'a> {
+    /// Of a family of one series, which is nearly every second one: nothing to compare with.
+    Alone,
+    /// Comparing a few costs less than a hash of each.
+    Few(Vec<&'a [Label<'a>]>),
+    Many(HashSet<&'a [Label<'a>]>),
+}
+
+/// Series of a family that are still compared one by one.
+const FEW_SERIES: usize = 16;
+
+impl<'a> Seen<'a> {
+    fn among(series: usize) -> Self {
+        match series {
+            0..=1 => Self::Alone,
+            2..=FEW_SERIES => Self::Few(Vec::with_capacity(series)),
+            _ => Self::Many(HashSet::with_capacity(series)),
+        }
+    }
+
+    /// Notes a label set; whether it is new.
+    fn insert(&mut self, labels: &'a [Label<'a>]) -> bool {
+        match self {
+            Self::Alone => true,
+            Self::Few(few) => {
+                let new = !few.contains(&labels);
+                few.push(labels);
+                new
+            }
+            Self::Many(many) => many.insert(labels),
+        }
+    }
 }
 
 /// `plain_key`: see [`has_plain_names`], which is not to be asked for every series.
@@ -192,13 +233,14 @@ pub fn bases(name: &str) -> impl Iterator<Item = (&str, &'static str)> {
 }
 
 fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
-    let kinds: HashMap<&str, Kind> = families
-        .iter()
-        .map(|family| (family.name.as_ref(), family.kind))
-        .collect();
+    // Families are sorted by name: see `rewrite`.
+    let kind = |name: &str| {
+        let at = families.binary_search_by(|family| family.name.as_ref().cmp(name));
+        at.ok().map(|at| families[at].kind)
+    };
     let collision = |family: &Family<'_>| {
         bases(&family.name).find_map(|(base, suffix)| {
-            let kind = *kinds.get(base)?;
+            let kind = kind(base)?;
             suffixes(kind)
                 .contains(&suffix)
                 .then(|| collides(&family.name, kind, base))

@@ -9,9 +9,7 @@ use crate::model::GroupKey;
 
 /// Whether every label name is printed as it is.
 pub fn has_plain_names(key: &GroupKey) -> bool {
-    key.labels()
-        .iter()
-        .all(|(name, _)| is_label_name(name.as_bytes()))
+    key.names().all(|name| is_label_name(name.as_bytes()))
 }
 
 /// The key that a scrape shows, without an empty `instance`: groups for which it

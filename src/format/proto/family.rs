@@ -19,10 +19,12 @@ pub(super) fn read<'a>(message: &'a [u8], room: &mut Room) -> Result<Family<'a>,
     room.take_series(head.metrics.max(1))?;
     let name = head.checked_name()?;
     let kind = head.checked_kind()?;
-    let mut metrics = Vec::with_capacity(head.metrics);
+    let mut metrics: Vec<Metric<'a>> = Vec::with_capacity(head.metrics);
     for field in Fields::new(message) {
         if let (4, Wire::Bytes(bytes)) = field? {
-            metrics.push(metric(bytes, name, kind, room)?);
+            // Series of a family have equally many labels, nearly always.
+            let labels = metrics.last().map_or(0, |last| last.labels.len());
+            metrics.push(metric(bytes, (name, kind), labels, room)?);
         }
     }
     let help = head.help.map(String::from_utf8_lossy);
@@ -115,15 +117,16 @@ impl<'a> Head<'a> {
     }
 }
 
+/// Reads a series, which probably has so many labels.
 fn metric<'a>(
     message: &'a [u8],
-    family: &str,
-    kind: Kind,
+    (family, kind): (&str, Kind),
+    labels: usize,
     room: &mut Room,
 ) -> Result<Metric<'a>, ProtoError> {
     let value_field = value_field(kind);
     let many_lines = kind == Kind::Summary || kind.is_histogram();
-    let mut labels = Vec::new();
+    let mut labels = Vec::with_capacity(labels);
     let mut value: Option<Partial<'a>> = None;
     let mut timestamp_ms = None;
     for field in Fields::new(message) {
@@ -135,13 +138,15 @@ fn metric<'a>(
             (1, Wire::Bytes(pair)) => labels.push(label(pair, family)?),
             (6, Wire::Varint(ms)) => timestamp_ms = Some(ms.cast_signed()),
             (number, Wire::Bytes(bytes)) if number == value_field => {
+                let mut lines = 1;
                 if many_lines {
                     // About one line each: buckets, quantiles, sum and count.
-                    room.take_series(Fields::new(bytes).count())?;
+                    lines = Fields::new(bytes).count();
+                    room.take_series(lines)?;
                 }
                 value
                     .get_or_insert_with(|| Partial::new(kind))
-                    .merge(bytes)?;
+                    .merge(bytes, lines)?;
             }
             _ => {}
         }

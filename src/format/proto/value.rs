@@ -14,7 +14,7 @@ pub(super) enum Partial<'a> {
     /// Summary.
     Summary(Box<Summary>),
     /// Histogram or gauge histogram.
-    Histogram(Box<PartialHistogram<'a>>),
+    Histogram(PartialHistogram<'a>),
 }
 
 impl<'a> Partial<'a> {
@@ -24,17 +24,17 @@ impl<'a> Partial<'a> {
             Kind::Gauge | Kind::Untyped => Self::Number(0.0),
             Kind::Counter => Self::Counter(0.0, CounterDetails::default()),
             Kind::Summary => Self::Summary(Box::default()),
-            Kind::Histogram | Kind::GaugeHistogram => Self::Histogram(Box::default()),
+            Kind::Histogram | Kind::GaugeHistogram => Self::Histogram(PartialHistogram::default()),
         }
     }
 
-    /// Reads one piece of the value.
-    pub(super) fn merge(&mut self, message: &'a [u8]) -> Result<(), WireFault> {
+    /// Reads one piece of the value, which has so many fields.
+    pub(super) fn merge(&mut self, message: &'a [u8], fields: usize) -> Result<(), WireFault> {
         match self {
             Self::Number(value) => merge_number(value, message),
             Self::Counter(value, details) => merge_counter(value, details, message),
             Self::Summary(summary) => merge_summary(summary, message),
-            Self::Histogram(histogram) => histogram.merge(message),
+            Self::Histogram(histogram) => histogram.merge(message, fields),
         }
     }
 
@@ -47,7 +47,7 @@ impl<'a> Partial<'a> {
                 Value::Number(value, (!plain).then(|| Box::new(details)))
             }
             Self::Summary(summary) => Value::Summary(summary),
-            Self::Histogram(histogram) => Value::Histogram(Box::new(histogram.finish())),
+            Self::Histogram(histogram) => histogram.finish(),
         }
     }
 }

@@ -75,7 +75,19 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 /// Takes a base-128 varint: at most ten bytes, the tenth at most 1.
+#[inline]
 pub(in crate::format) fn take_varint(rest: &mut &[u8]) -> Result<u64, WireFault> {
+    // Nearly all tags and lengths are of one byte.
+    match **rest {
+        [byte @ ..0x80, ref after @ ..] => {
+            *rest = after;
+            Ok(u64::from(byte))
+        }
+        _ => take_long_varint(rest),
+    }
+}
+
+fn take_long_varint(rest: &mut &[u8]) -> Result<u64, WireFault> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, after) = rest.split_first().ok_or(WireFault::Cut)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Damage;
 use super::series::{decode_series, encode_series};
 use crate::clock::UnixNanos;
-use crate::model::{Kind, Metric};
+use crate::model::{Family, Kind, Metric};
 
 /// The families of one group, compressed. The default is no families.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,30 @@ pub struct FamilyFacts {
     pub metrics: Vec<u8>,
 }
 
+/// A family as it was parsed, to be packed.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh<'a> {
+    /// The family; its labels as they are stored.
+    pub family: &'a Family<'a>,
+    /// When it was pushed; `None`: when its row says the families were.
+    pub pushed: Option<UnixNanos>,
+    /// Number of sample lines.
+    pub series: u32,
+}
+
+impl<'a> Fresh<'a> {
+    fn row(&self, series: &'a [u8]) -> FamilyRow<'a> {
+        FamilyRow {
+            name: Cow::Borrowed(&self.family.name),
+            kind: kind_to_number(self.family.kind),
+            help: self.family.help.as_deref().map(Cow::Borrowed),
+            pushed: self.pushed.map(|at| at.0),
+            series: self.series,
+            metrics: Cow::Borrowed(series),
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct FamilyRow<'a> {
     #[serde(borrow)]
@@ -43,12 +67,40 @@ struct FamilyRow<'a> {
     metrics: Cow<'a, [u8]>,
 }
 
+/// Bytes that a family's row takes beside its series, or nearly.
+const ROW_BYTES: usize = 128;
+
 impl Packed {
+    /// Packs families as they were parsed. Order is kept.
+    pub fn of(families: &[Fresh<'_>]) -> Self {
+        let mut series = Vec::new();
+        let ends: Vec<usize> = families
+            .iter()
+            .map(|fresh| {
+                encode_series(&mut series, fresh.family.kind, &fresh.family.metrics);
+                series.len()
+            })
+            .collect();
+        let starts = std::iter::once(&0).chain(&ends);
+        let parts = starts.zip(&ends).map(|(start, end)| &series[*start..*end]);
+        let rows = families.iter().zip(parts);
+        Self::of_rows(
+            &rows
+                .map(|(fresh, series)| fresh.row(series))
+                .collect::<Vec<_>>(),
+        )
+    }
+
     /// Packs families. Order is kept.
     pub fn pack(families: &[FamilyFacts]) -> Self {
-        let rows: Vec<FamilyRow<'_>> = families.iter().map(FamilyRow::of).collect();
+        Self::of_rows(&families.iter().map(FamilyRow::of).collect::<Vec<_>>())
+    }
+
+    fn of_rows(rows: &[FamilyRow<'_>]) -> Self {
+        let size = rows.iter().map(|row| row.metrics.len() + ROW_BYTES);
+        let mut bytes = Vec::with_capacity(size.sum());
         // Writing to memory fails only on types that rmp cannot express; ours are fixed.
-        let bytes = rmp_serde::to_vec(&rows).unwrap_or_default();
+        let _ = rmp_serde::encode::write(&mut bytes, rows);
         Self(lz4_flex::compress_prepend_size(&bytes))
     }
 
@@ -91,7 +143,9 @@ impl Default for Packed {
 
 /// Encodes the series of a family for [`FamilyFacts::metrics`].
 pub fn encode_metrics(kind: Kind, metrics: &[Metric<'_>]) -> Vec<u8> {
-    encode_series(kind, metrics)
+    let mut bytes = Vec::new();
+    encode_series(&mut bytes, kind, metrics);
+    bytes
 }
 
 /// Decodes [`FamilyFacts::metrics`], borrowing from it.

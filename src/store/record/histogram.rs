@@ -2,16 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::series::{LabelRows, TimestampRow};
+use super::series::{Each, LabelRows, TimestampRow};
 use crate::model::{Bucket, Count, Exemplar, Histogram, NativeHistogram, Span};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct HistogramRow<'a> {
     count: CountRow,
     sum: f64,
     #[serde(borrow)]
     buckets: Vec<BucketRow<'a>>,
     #[serde(borrow)]
+    native: Option<NativeRow<'a>>,
+    created: Option<TimestampRow>,
+}
+
+/// [`HistogramRow`] as it is written.
+#[derive(Serialize)]
+pub(super) struct HistogramOut<'a> {
+    count: CountRow,
+    sum: f64,
+    buckets: Each<'a, Bucket<'a>, BucketRow<'a>>,
     native: Option<NativeRow<'a>>,
     created: Option<TimestampRow>,
 }
@@ -55,17 +65,19 @@ struct SideRow {
     counts: Vec<f64>,
 }
 
-impl<'a> HistogramRow<'a> {
+impl<'a> HistogramOut<'a> {
     pub(super) fn of(histogram: &'a Histogram<'_>) -> Self {
         Self {
             count: CountRow::of(histogram.count),
             sum: histogram.sum,
-            buckets: histogram.buckets.iter().map(BucketRow::of).collect(),
+            buckets: Each::of(&histogram.buckets, BucketRow::of),
             native: histogram.native.as_deref().map(NativeRow::of),
             created: histogram.created.map(TimestampRow::of),
         }
     }
+}
 
+impl<'a> HistogramRow<'a> {
     pub(super) fn into_histogram(self) -> Histogram<'a> {
         Histogram {
             count: self.count.into_count(),

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Damage;
-use super::histogram::{ExemplarRow, HistogramRow};
+use super::histogram::{ExemplarRow, HistogramOut, HistogramRow};
 use crate::model::{CounterDetails, Kind, Label, Metric, Quantile, Summary, Timestamp, Value};
 
 /// All series of a family. One form a family, so that no series repeats its own.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum SeriesRows<'a> {
     #[serde(borrow, rename = "n")]
     Numbers(Vec<NumberRow<'a>>),
@@ -26,7 +27,7 @@ pub(super) struct LabelRows<'a>(#[serde(borrow)] Vec<LabelRow<'a>>);
 #[derive(Serialize, Deserialize)]
 struct LabelRow<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>);
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct NumberRow<'a> {
     #[serde(borrow)]
     labels: LabelRows<'a>,
@@ -42,7 +43,7 @@ struct DetailsRow<'a> {
     created: Option<TimestampRow>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SummaryRow<'a> {
     #[serde(borrow)]
     labels: LabelRows<'a>,
@@ -56,18 +57,126 @@ struct SummaryRow<'a> {
 #[derive(Serialize, Deserialize, Clone, Copy)]
 pub(super) struct TimestampRow(i64, i32);
 
-pub(super) fn encode_series(kind: Kind, metrics: &[Metric<'_>]) -> Vec<u8> {
-    let rows = match kind {
-        Kind::Counter | Kind::Gauge | Kind::Untyped => {
-            SeriesRows::Numbers(metrics.iter().filter_map(NumberRow::of).collect())
+/// A sequence whose rows are made one by one while they are written: the path of a push
+/// allocates nothing for a series. It is read back as a vector.
+pub(super) struct Each<'a, T, R>(&'a [T], fn(&'a T) -> R);
+
+impl<'a, T, R> Each<'a, T, R> {
+    pub(super) fn of(all: &'a [T], row: fn(&'a T) -> R) -> Self {
+        Self(all, row)
+    }
+}
+
+impl<T, R: Serialize> Serialize for Each<'_, T, R> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(self.1))
+    }
+}
+
+/// The series that have a value of their family's type, written likewise.
+struct Fitting<'a, R>(&'a [Metric<'a>], fn(&'a Metric<'a>) -> Option<R>);
+
+impl<R: Serialize> Serialize for Fitting<'_, R> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rows = || self.0.iter().filter_map(self.1);
+        let mut all = serializer.serialize_seq(Some(rows().count()))?;
+        for row in rows() {
+            all.serialize_element(&row)?;
         }
-        Kind::Summary => SeriesRows::Summaries(metrics.iter().filter_map(SummaryRow::of).collect()),
+        all.end()
+    }
+}
+
+/// [`SeriesRows`] as they are written.
+#[derive(Serialize)]
+enum SeriesOut<'a> {
+    #[serde(rename = "n")]
+    Numbers(Fitting<'a, NumberOut<'a>>),
+    #[serde(rename = "s")]
+    Summaries(Fitting<'a, SummaryOut<'a>>),
+    #[serde(rename = "h")]
+    Histograms(Fitting<'a, (LabelsOut<'a>, HistogramOut<'a>)>),
+}
+
+/// [`LabelRows`].
+type LabelsOut<'a> = Each<'a, Label<'a>, LabelRow<'a>>;
+
+/// [`NumberRow`].
+#[derive(Serialize)]
+struct NumberOut<'a> {
+    labels: LabelsOut<'a>,
+    value: f64,
+    details: Option<DetailsRow<'a>>,
+}
+
+/// [`SummaryRow`].
+#[derive(Serialize)]
+struct SummaryOut<'a> {
+    labels: LabelsOut<'a>,
+    count: u64,
+    sum: f64,
+    quantiles: Each<'a, Quantile, (f64, f64)>,
+    created: Option<TimestampRow>,
+}
+
+/// Bytes that a series and each of its buckets take, or nearly.
+const SERIES_BYTES: usize = 40;
+
+/// Appends the series of a family.
+pub(super) fn encode_series(out: &mut Vec<u8>, kind: Kind, metrics: &[Metric<'_>]) {
+    let rows = match kind {
+        Kind::Counter | Kind::Gauge | Kind::Untyped => SeriesOut::Numbers(Fitting(metrics, number)),
+        Kind::Summary => SeriesOut::Summaries(Fitting(metrics, summary)),
         Kind::Histogram | Kind::GaugeHistogram => {
-            SeriesRows::Histograms(metrics.iter().filter_map(histogram_row).collect())
+            SeriesOut::Histograms(Fitting(metrics, histogram))
         }
     };
+    let lines = metrics.iter().map(|metric| match &metric.value {
+        Value::Histogram(histogram) => 1 + histogram.buckets.len(),
+        _ => 1,
+    });
+    out.reserve(lines.sum::<usize>() * SERIES_BYTES);
     // Writing to memory fails only on types that rmp cannot express; ours are fixed.
-    rmp_serde::to_vec(&rows).unwrap_or_default()
+    let _ = rmp_serde::encode::write(out, &rows);
+}
+
+fn labels<'a>(metric: &'a Metric<'a>) -> LabelsOut<'a> {
+    Each::of(&metric.labels, LabelRow::of)
+}
+
+fn number<'a>(metric: &'a Metric<'a>) -> Option<NumberOut<'a>> {
+    let Value::Number(value, details) = &metric.value else {
+        return None;
+    };
+    let details = details.as_deref().map(|details| DetailsRow {
+        exemplar: details.exemplar.as_ref().map(ExemplarRow::of),
+        created: details.created.map(TimestampRow::of),
+    });
+    Some(NumberOut {
+        labels: labels(metric),
+        value: *value,
+        details,
+    })
+}
+
+fn summary<'a>(metric: &'a Metric<'a>) -> Option<SummaryOut<'a>> {
+    let Value::Summary(summary) = &metric.value else {
+        return None;
+    };
+    Some(SummaryOut {
+        labels: labels(metric),
+        count: summary.count,
+        sum: summary.sum,
+        quantiles: Each::of(&summary.quantiles, |q| (q.quantile, q.value)),
+        created: summary.created.map(TimestampRow::of),
+    })
+}
+
+fn histogram<'a>(metric: &'a Metric<'a>) -> Option<(LabelsOut<'a>, HistogramOut<'a>)> {
+    let Value::Histogram(histogram) = &metric.value else {
+        return None;
+    };
+    Some((labels(metric), HistogramOut::of(histogram)))
 }
 
 pub(super) fn decode_series(bytes: &[u8]) -> Result<Vec<Metric<'_>>, Damage> {
@@ -91,29 +200,7 @@ fn metric<'a>(labels: LabelRows<'a>, value: Value<'a>) -> Metric<'a> {
     }
 }
 
-fn histogram_row<'a>(metric: &'a Metric<'_>) -> Option<(LabelRows<'a>, HistogramRow<'a>)> {
-    let Value::Histogram(histogram) = &metric.value else {
-        return None;
-    };
-    Some((LabelRows::of(&metric.labels), HistogramRow::of(histogram)))
-}
-
 impl<'a> NumberRow<'a> {
-    fn of(metric: &'a Metric<'_>) -> Option<Self> {
-        let Value::Number(value, details) = &metric.value else {
-            return None;
-        };
-        let details = details.as_deref().map(|details| DetailsRow {
-            exemplar: details.exemplar.as_ref().map(ExemplarRow::of),
-            created: details.created.map(TimestampRow::of),
-        });
-        Some(Self {
-            labels: LabelRows::of(&metric.labels),
-            value: *value,
-            details,
-        })
-    }
-
     fn into_metric(self) -> Metric<'a> {
         let details = self.details.map(|row| {
             Box::new(CounterDetails {
@@ -126,23 +213,6 @@ impl<'a> NumberRow<'a> {
 }
 
 impl<'a> SummaryRow<'a> {
-    fn of(metric: &'a Metric<'_>) -> Option<Self> {
-        let Value::Summary(summary) = &metric.value else {
-            return None;
-        };
-        Some(Self {
-            labels: LabelRows::of(&metric.labels),
-            count: summary.count,
-            sum: summary.sum,
-            quantiles: summary
-                .quantiles
-                .iter()
-                .map(|q| (q.quantile, q.value))
-                .collect(),
-            created: summary.created.map(TimestampRow::of),
-        })
-    }
-
     fn into_metric(self) -> Metric<'a> {
         let quantile = |(quantile, value)| Quantile { quantile, value };
         let summary = Summary {
@@ -155,12 +225,15 @@ impl<'a> SummaryRow<'a> {
     }
 }
 
+impl<'a> LabelRow<'a> {
+    fn of(label: &'a Label<'_>) -> Self {
+        Self(Cow::Borrowed(&label.name), Cow::Borrowed(&label.value))
+    }
+}
+
 impl<'a> LabelRows<'a> {
     pub(super) fn of(labels: &'a [Label<'_>]) -> Self {
-        let row = |label: &'a Label<'_>| {
-            LabelRow(Cow::Borrowed(&label.name), Cow::Borrowed(&label.value))
-        };
-        Self(labels.iter().map(row).collect())
+        Self(labels.iter().map(LabelRow::of).collect())
     }
 
     pub(super) fn into_labels(self) -> Vec<Label<'a>> {
@@ -196,7 +269,8 @@ mod tests {
             value,
             timestamp_ms: None,
         }];
-        let bytes = encode_series(kind, &metrics);
+        let mut bytes = Vec::new();
+        encode_series(&mut bytes, kind, &metrics);
         assert_eq!(decode_series(&bytes), Ok(metrics));
     }
 
