@@ -18,6 +18,7 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod model;
+mod parallel;
 pub mod push;
 pub mod settings;
 pub mod state;

@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::GroupId;
-use super::gzip::Segment;
+use super::gzip::{Compressor, Segment};
 
 /// Lines of several groups, in order of group id. Copied on write while a scrape holds it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Chunk {
     text: Vec<u8>,
     entries: Vec<Entry>,
@@ -25,6 +25,20 @@ struct Entry {
     help: HelpSlot,
 }
 
+/// A chunk is only copied to be changed.
+impl Clone for Chunk {
+    fn clone(&self) -> Self {
+        let len = self.text.len();
+        let mut text = Vec::with_capacity(len + room(len));
+        text.extend_from_slice(&self.text);
+        Self {
+            text,
+            entries: self.entries.clone(),
+            segment: OnceLock::new(),
+        }
+    }
+}
+
 /// Index into the family's distinct helps.
 pub(super) type HelpSlot = u32;
 
@@ -33,8 +47,34 @@ impl Chunk {
         &self.text
     }
 
-    pub(super) fn segment(&self) -> &Segment {
-        self.segment.get_or_init(|| Segment::compress(&self.text))
+    /// The text compressed; by `compressor`, if that is still to be done.
+    pub(super) fn segment(&self, compressor: &mut Compressor) -> &Segment {
+        self.segment.get_or_init(|| compressor.segment(&self.text))
+    }
+
+    /// Bytes of the text, and of it compressed if it was.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len() + self.segment.get().map_or(0, Segment::bytes)
+    }
+
+    /// Whether the text was compressed before.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.segment.get().is_some()
+    }
+
+    /// Gives back memory that the text has grown out of.
+    pub(super) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.entries.shrink_to_fit();
+    }
+
+    /// Help slots are numbered otherwise from now on: slot n is now `slots[n]`.
+    pub(super) fn move_helps(&mut self, slots: &[HelpSlot]) {
+        for entry in &mut self.entries {
+            if let Some(slot) = slots.get(entry.help as usize) {
+                entry.help = *slot;
+            }
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -67,12 +107,69 @@ impl Chunk {
         }
     }
 
-    /// Takes a group out; its help slot if it was here.
-    pub(super) fn remove(&mut self, group: GroupId) -> Option<HelpSlot> {
-        let at = self.find(group).ok()?;
+    /// Puts in a group that comes behind all others: `write` appends its text.
+    pub(super) fn push<T>(
+        &mut self,
+        group: GroupId,
+        help: HelpSlot,
+        write: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> T {
+        let written = write(&mut self.text);
+        // Below 4 GiB: as in `splice`.
+        let end = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.entries.push(Entry { group, end, help });
+        written
+    }
+
+    /// Takes all out, as a chunk that has no more memory than it needs.
+    pub(super) fn take(&mut self) -> Self {
+        let taken = Self {
+            text: self.text.as_slice().into(),
+            entries: self.entries.as_slice().into(),
+            segment: OnceLock::new(),
+        };
+        self.text.clear();
+        self.entries.clear();
+        taken
+    }
+
+    /// Takes those of these groups (sorted) out that are here, in one pass; their help slots.
+    pub(super) fn remove(&mut self, groups: &[GroupId]) -> Vec<HelpSlot> {
+        let found = groups.iter().filter_map(|group| self.find(*group).ok());
+        let found: Vec<usize> = found.collect();
+        let Some(first) = found.first() else {
+            return Vec::new();
+        };
         self.segment = OnceLock::new();
-        self.splice(at, b"");
-        Some(self.entries.remove(at).help)
+        let mut end = self.range(*first).start as usize;
+        for (place, at) in found.iter().enumerate() {
+            let kept = self.range(*at).end as usize;
+            let next = found.get(place + 1);
+            let next = next.map_or(self.text.len(), |next| self.range(*next).start as usize);
+            self.text.copy_within(kept..next, end);
+            end += next - kept;
+        }
+        self.text.truncate(end);
+        self.remove_entries(&found)
+    }
+
+    /// Takes the entries at these places (sorted) out, and moves the ends of the others to
+    /// where their texts are without them.
+    fn remove_entries(&mut self, places: &[usize]) -> Vec<HelpSlot> {
+        let mut helps = Vec::with_capacity(places.len());
+        let (mut at, mut start, mut gone) = (0, 0, 0);
+        self.entries.retain_mut(|entry| {
+            let is_gone = places.get(helps.len()) == Some(&at);
+            let bytes = entry.end - start;
+            (at, start) = (at + 1, entry.end);
+            if is_gone {
+                gone += bytes;
+                helps.push(entry.help);
+            }
+            entry.end -= gone;
+            !is_gone
+        });
+        helps
     }
 
     /// Cuts the second half off, at a group's border; `None` if there is only one group.
@@ -88,6 +185,9 @@ impl Chunk {
         let border = self.range(at).start;
         let text = self.text.split_off(border as usize);
         let mut entries = self.entries.split_off(at);
+        // Or each half of what grew to its full size would keep the room of all of it.
+        self.text.shrink_to(self.text.len() + room(self.text.len()));
+        self.entries.shrink_to_fit();
         for entry in &mut entries {
             entry.end -= border;
         }
@@ -103,6 +203,8 @@ impl Chunk {
     pub(super) fn append(&mut self, next: &Self) {
         let border = self.range(self.entries.len()).start;
         self.segment = OnceLock::new();
+        self.make_room(next.text.len());
+        self.entries.reserve_exact(next.entries.len());
         self.text.extend_from_slice(&next.text);
         self.entries.extend(next.entries.iter().map(|entry| Entry {
             end: entry.end + border,
@@ -178,6 +280,14 @@ impl Chunk {
         start..self.entries.get(at).map_or(start, |entry| entry.end)
     }
 
+    /// Makes room for so many bytes more, and a little for those after them: a vector by itself
+    /// would double, and keep half of its memory for nothing.
+    fn make_room(&mut self, more: usize) {
+        if self.text.capacity() - self.text.len() < more {
+            self.text.reserve_exact(more + room(self.text.len() + more));
+        }
+    }
+
     /// Puts `text` in place of an entry's bytes and moves all that follows.
     fn splice(&mut self, at: usize, text: &[u8]) {
         let old = self.range(at);
@@ -187,6 +297,7 @@ impl Chunk {
             self.text[start..end].copy_from_slice(text);
             return;
         }
+        self.make_room(text.len().saturating_sub(end - start));
         self.text.splice(start..end, text.iter().copied());
         // Both are below 4 GiB: limits::RENDERED_BYTES bounds what one group may hold.
         let grown = u32::try_from(text.len()).unwrap_or(u32::MAX);
@@ -194,6 +305,11 @@ impl Chunk {
             entry.end = entry.end - (old.end - old.start) + grown;
         }
     }
+}
+
+/// Bytes that a text of this length may grow by before it is copied to a larger place.
+fn room(len: usize) -> usize {
+    len / 8
 }
 
 #[cfg(test)]
@@ -220,9 +336,41 @@ mod tests {
         assert_eq!(text(&chunk), "one\ndrei\nfive\n");
         chunk.set(GroupId(3), b"3\n", 9);
         assert_eq!(text(&chunk), "one\n3\nfive\n");
-        assert_eq!(chunk.remove(GroupId(1)), Some(1));
-        assert_eq!(chunk.remove(GroupId(1)), None);
+        assert_eq!(chunk.remove(&[GroupId(1)]), [1]);
+        assert_eq!(chunk.remove(&[GroupId(1)]), [0; 0]);
         assert_eq!(text(&chunk), "3\nfive\n");
+    }
+
+    #[test]
+    fn many_groups_go_at_once_and_the_others_keep_their_texts() {
+        let texts = ["a\n", "bb\n", "ccc\n", "dd\n", "e\n", "ffff\n"];
+        // Every choice of six groups, of which ids are even; those between are not here.
+        for choice in 0..1_u32 << texts.len() {
+            let all: Vec<(u32, &str)> = (0..).step_by(2).zip(texts).collect();
+            let goes = |group: u32| choice >> (group / 2) & 1 == 1;
+            let mut groups: Vec<GroupId> = all
+                .iter()
+                .filter(|(group, _)| goes(*group))
+                .flat_map(|(group, _)| [GroupId(*group), GroupId(group + 1)])
+                .collect();
+            groups.insert(0, GroupId(0));
+            groups.dedup();
+            let left = all.iter().filter(|(group, _)| *group > 0 && !goes(*group));
+            let left: Vec<(u32, &str)> = left.copied().collect();
+            let mut chunk = chunk(&all);
+            let helps = chunk.remove(&groups);
+            assert_eq!(helps.len() + left.len(), all.len());
+            let expected: String = left.iter().map(|(_, text)| *text).collect();
+            assert_eq!(text(&chunk), expected);
+            let kept: Vec<_> = chunk
+                .texts()
+                .map(|(group, text)| (group.0, text.to_vec()))
+                .collect();
+            let left = left
+                .iter()
+                .map(|(group, text)| (*group, text.as_bytes().to_vec()));
+            assert_eq!(kept, left.collect::<Vec<_>>());
+        }
     }
 
     #[test]

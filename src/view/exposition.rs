@@ -1,7 +1,7 @@
 //! A snapshot and the gateway's own metrics as the frames of one exposition.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
@@ -79,6 +79,20 @@ impl Frame {
             Self::Chunk(chunk) => chunk.as_ref().len(),
             Self::Part(part) => part.len,
         }
+    }
+
+    /// The chunk that it keeps; dangling if there is none.
+    pub(super) fn chunk(&self) -> Weak<Chunk> {
+        match self {
+            Self::Text(_) => Weak::new(),
+            Self::Chunk(chunk) => Arc::downgrade(&chunk.0),
+            Self::Part(part) => Arc::downgrade(&part.chunk),
+        }
+    }
+
+    /// Whether it is a chunk that was compressed before.
+    pub fn is_compressed(&self) -> bool {
+        matches!(self, Self::Chunk(chunk) if chunk.0.is_compressed())
     }
 
     /// Whether there is no text.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use super::chunk::{Chunk, HelpSlot};
+use super::helps::Helps;
 use super::{GroupId, RenderedFamily};
 use crate::limits::CHUNK_BYTES;
 use crate::model::Kind;
@@ -13,8 +14,10 @@ use crate::model::Kind;
 pub(super) struct Family {
     pub(super) kind: Kind,
     pub(super) chunks: Vec<Arc<Chunk>>,
-    /// Distinct helps and how many groups use each; a slot without users is free.
-    helps: Vec<HelpUse>,
+    /// The first group of each chunk, beside each other: the search for a group's chunk would
+    /// otherwise wait for the memory of every chunk that it looks at.
+    firsts: Vec<GroupId>,
+    helps: Helps,
     /// Groups that hold series with other than legacy label names: nearly always none.
     foreign: BTreeSet<GroupId>,
     /// Those of them that show a series of another group once names are escaped, when
@@ -22,18 +25,13 @@ pub(super) struct Family {
     pub(super) clashing: OnceLock<Arc<[GroupId]>>,
 }
 
-#[derive(Debug, Clone)]
-struct HelpUse {
-    help: Option<Arc<str>>,
-    groups: usize,
-}
-
 impl Default for Family {
     fn default() -> Self {
         Self {
             kind: Kind::Untyped,
             chunks: Vec::new(),
-            helps: Vec::new(),
+            firsts: Vec::new(),
+            helps: Helps::default(),
             foreign: BTreeSet::new(),
             clashing: OnceLock::new(),
         }
@@ -54,30 +52,101 @@ impl Family {
         } else {
             self.foreign.insert(group);
         }
-        let help = self.use_help(rendered.help.as_ref());
+        let help = self.helps.add(rendered.help.as_deref(), 1);
         let at = self.chunk_of(group);
         if self.chunks.is_empty() {
             self.chunks.push(Arc::default());
+            self.firsts.push(group);
         }
         let chunk = Arc::make_mut(&mut self.chunks[at]);
         if let Some(old) = chunk.set(group, &rendered.text, help) {
-            self.release_help(old);
+            self.helps.release(old);
         }
+        self.firsts[at] = self.firsts[at].min(group);
         self.keep_size(at);
     }
 
-    /// Takes a group out.
-    pub(super) fn remove(&mut self, group: GroupId) {
+    /// Takes these groups (sorted) out. Those in one chunk cost one pass over it.
+    pub(super) fn remove(&mut self, groups: &[GroupId]) {
         self.clashing = OnceLock::new();
-        self.foreign.remove(&group);
-        let at = self.chunk_of(group);
-        let Some(chunk) = self.chunks.get_mut(at) else {
-            return;
-        };
-        if let Some(help) = Arc::make_mut(chunk).remove(group) {
-            self.release_help(help);
+        for group in groups {
+            self.foreign.remove(group);
         }
-        self.keep_size(at);
+        let mut left = groups;
+        while let Some(first) = left.first() {
+            let at = self.chunk_of(*first);
+            let next = self.firsts.get(at + 1).copied();
+            let here = left.partition_point(|group| next.is_none_or(|next| *group < next));
+            let (here, further) = left.split_at(here);
+            left = further;
+            let Some(chunk) = self.chunks.get_mut(at) else {
+                return;
+            };
+            let chunk = Arc::make_mut(chunk);
+            let helps = chunk.remove(here);
+            if let Some(first) = chunk.first() {
+                self.firsts[at] = first;
+            }
+            for help in helps {
+                self.helps.release(help);
+            }
+            self.keep_size(at);
+        }
+    }
+
+    /// Puts in what a group holds that comes behind all others, into the chunk that is being
+    /// filled. `write` appends its text and returns whether all label names are legacy ones.
+    pub(super) fn push(
+        &mut self,
+        open: &mut Chunk,
+        group: GroupId,
+        (kind, help): (Kind, Option<&str>),
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) {
+        self.kind = kind;
+        let help = self.helps.add(help, 1);
+        if !open.push(group, help, write) {
+            self.foreign.insert(group);
+        }
+        if open.text().len() >= CHUNK_BYTES {
+            self.close(open);
+        }
+    }
+
+    /// Ends the chunk that is being filled.
+    pub(super) fn close(&mut self, open: &mut Chunk) {
+        if !open.is_empty() {
+            self.put_last(Arc::new(open.take()));
+        }
+    }
+
+    fn put_last(&mut self, chunk: Arc<Chunk>) {
+        self.firsts.extend(chunk.first());
+        self.chunks.push(chunk);
+    }
+
+    /// Puts the groups of `next` behind all others.
+    pub(super) fn append(&mut self, next: Self) {
+        self.kind = next.kind;
+        self.clashing = OnceLock::new();
+        self.foreign.extend(next.foreign);
+        let slots = self.helps.join(&next.helps);
+        for mut chunk in next.chunks {
+            Arc::make_mut(&mut chunk).move_helps(&slots);
+            match self.chunks.last_mut() {
+                Some(last) if last.text().len() + chunk.text().len() <= CHUNK_BYTES / 2 * 3 => {
+                    Arc::make_mut(last).append(&chunk);
+                }
+                _ => self.put_last(chunk),
+            }
+        }
+    }
+
+    /// Gives back memory that texts have grown out of.
+    pub(super) fn shrink(&mut self) {
+        for chunk in &mut self.chunks {
+            Arc::make_mut(chunk).shrink();
+        }
     }
 
     /// Groups that hold series with other than legacy label names.
@@ -85,24 +154,19 @@ impl Family {
         &self.foreign
     }
 
-    /// The bytewise smallest help that is not empty, so that every scrape prints
-    /// the same one; an empty one if some group set that; else none.
+    /// The help of the family: see [`Helps::best`].
     pub(super) fn help(&self) -> Option<&str> {
-        let used = self.helps.iter().filter(|used| used.groups > 0);
-        best_help(used.map(|used| used.help.as_deref()))
+        self.helps.best()
     }
 
     /// The same among the helps in these slots only.
     pub(super) fn help_among(&self, slots: impl Iterator<Item = HelpSlot>) -> Option<&str> {
-        let helps = slots.filter_map(|slot| self.helps.get(slot as usize));
-        best_help(helps.map(|used| used.help.as_deref()))
+        self.helps.best_among(slots)
     }
 
     /// The chunk in which a group is, or belongs: the last that starts at or before it.
     fn chunk_of(&self, group: GroupId) -> usize {
-        let after = self
-            .chunks
-            .partition_point(|chunk| chunk.first().is_some_and(|g| g <= group));
+        let after = self.firsts.partition_point(|first| *first <= group);
         after.saturating_sub(1)
     }
 
@@ -113,11 +177,14 @@ impl Family {
         };
         if chunk.is_empty() {
             self.chunks.remove(at);
+            self.firsts.remove(at);
             return;
         }
         let len = chunk.text().len();
         if len > 2 * CHUNK_BYTES {
             if let Some(second) = Arc::make_mut(chunk).split() {
+                self.firsts
+                    .insert(at + 1, second.first().unwrap_or_default());
                 self.chunks.insert(at + 1, Arc::new(second));
             }
         } else if len < CHUNK_BYTES / 4 {
@@ -140,42 +207,9 @@ impl Family {
             return;
         };
         let second = self.chunks.remove(first + 1);
+        self.firsts.remove(first + 1);
         Arc::make_mut(&mut self.chunks[first]).append(&second);
     }
-
-    fn use_help(&mut self, help: Option<&Arc<str>>) -> HelpSlot {
-        let same = |used: &HelpUse| used.groups > 0 && used.help.as_ref() == help;
-        let free = |used: &HelpUse| used.groups == 0;
-        let known = self.helps.iter().position(same);
-        let slot = known
-            .or_else(|| self.helps.iter().position(free))
-            .unwrap_or_else(|| {
-                self.helps.push(HelpUse {
-                    help: None,
-                    groups: 0,
-                });
-                self.helps.len() - 1
-            });
-        let used = &mut self.helps[slot];
-        if used.groups == 0 {
-            used.help = help.cloned();
-        }
-        used.groups += 1;
-        HelpSlot::try_from(slot).unwrap_or_default()
-    }
-
-    fn release_help(&mut self, slot: HelpSlot) {
-        if let Some(used) = self.helps.get_mut(slot as usize) {
-            used.groups = used.groups.saturating_sub(1);
-        }
-    }
-}
-
-fn best_help<'a>(helps: impl Iterator<Item = Option<&'a str>>) -> Option<&'a str> {
-    // An empty text sorts behind every other one, no help at all behind that.
-    helps
-        .min_by_key(|help| (help.is_none(), help.is_some_and(str::is_empty), *help))
-        .flatten()
 }
 
 #[cfg(test)]
@@ -212,7 +246,7 @@ mod tests {
         set(&mut family, 3, Some("zebra"), "a 3\n");
         set(&mut family, 4, Some("apple"), "a 4\n");
         assert_eq!(family.help(), Some("apple"));
-        family.remove(GroupId(4));
+        family.remove(&[GroupId(4)]);
         assert_eq!(family.help(), Some("zebra"));
         set(&mut family, 3, None, "a 3\n");
         assert_eq!(family.help(), Some(""));
@@ -236,15 +270,19 @@ mod tests {
                 .iter()
                 .all(|chunk| chunk.text().len() <= 2 * CHUNK_BYTES)
         );
-        for group in (0..2000).filter(|group| group % 50 != 0) {
-            family.remove(GroupId(group));
+        // Some one by one, the others many at once.
+        for group in (0..200).filter(|group| group % 50 != 0) {
+            family.remove(&[GroupId(group)]);
+        }
+        let others = (200..2000).filter(|group| group % 50 != 0).map(GroupId);
+        for some in others.collect::<Vec<_>>().chunks(333) {
+            family.remove(some);
         }
         let expected: String = (0..2000).step_by(50).map(line).collect();
         assert_eq!(text(&family), expected);
         assert!(family.chunks.len() <= 3, "{} chunks", family.chunks.len());
-        for group in (0..2000).step_by(50) {
-            family.remove(GroupId(group));
-        }
+        let rest = (0..2000).step_by(50).map(GroupId);
+        family.remove(&rest.collect::<Vec<_>>());
         assert!(family.is_empty());
     }
 }

@@ -1,9 +1,10 @@
 //! Every group's deadline and size; who expires next. In memory only: it all
 //! follows from the store.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::GroupId;
+use super::deadlines::Deadlines;
 use super::held::Held;
 use super::ttls::Ttls;
 use crate::clock::UnixNanos;
@@ -29,21 +30,35 @@ pub struct Life {
     pub held: bool,
 }
 
+impl Life {
+    /// Whether a group is counted alike with either.
+    fn counts_as(&self, other: &Self) -> bool {
+        self.ttl == other.ttl && self.held == other.held && self.source == other.source
+    }
+}
+
 /// How much there is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Count {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Counts {
     pub(super) groups: usize,
     pub(super) series: u64,
+    /// Groups by where their TTL comes from.
+    pub(super) by_source: BTreeMap<TtlSource, usize>,
+    /// Groups that may never be scraped, their TTL being so short.
+    pub(super) short_ttl: usize,
 }
 
 /// All groups of the view.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     /// Groups that expire at their deadline.
-    by_deadline: BTreeSet<(UnixNanos, GroupId)>,
+    deadlines: Deadlines,
     /// Groups that must have been scraped too, and have not been.
     held: Held,
-    lives: HashMap<GroupId, Life>,
+    /// By number of the group: numbers are given out again, so that few places are empty.
+    lives: Vec<Option<Life>>,
+    /// How many there are.
+    len: usize,
     series: u64,
     by_source: BTreeMap<TtlSource, usize>,
     pub(super) ttls: Ttls,
@@ -55,21 +70,47 @@ impl Groups {
     /// Takes in what a group is from now on; `None`: it is gone.
     pub(super) fn set(&mut self, group: GroupId, life: Option<Life>) {
         self.set_deadline(group, life.as_ref());
-        if let Some(life) = &life {
-            self.pushes = self.pushes.max(life.pushed);
-            self.series += life.series;
-            self.ttls.add(life);
-            *self.by_source.entry(life.source.clone()).or_default() += 1;
+        let (pushed, series) = life
+            .as_ref()
+            .map_or((0, 0), |life| (life.pushed, life.series));
+        self.pushes = self.pushes.max(pushed);
+        self.series += series;
+        let old = self.put(group, life);
+        self.series -= old.as_ref().map_or(0, |old| old.series);
+        self.recount(group, old.as_ref());
+    }
+
+    /// Counts a group by what it is in place of what it was.
+    fn recount(&mut self, group: GroupId, old: Option<&Life>) {
+        let new = self.lives.get(group.0 as usize).and_then(Option::as_ref);
+        if let (Some(old), Some(new)) = (old, new)
+            && old.counts_as(new)
+        {
+            return; // Nearly always: a push does not change a group's TTL.
         }
-        let old = match life {
-            Some(life) => self.lives.insert(group, life),
-            None => self.lives.remove(&group),
-        };
-        if let Some(old) = &old {
-            self.series -= old.series;
+        if let Some(new) = new {
+            self.ttls.add(new);
+            *self.by_source.entry(new.source.clone()).or_default() += 1;
+        }
+        if let Some(old) = old {
             self.ttls.remove(old);
             self.leave_source(&old.source);
         }
+    }
+
+    /// Puts a group in its place, or takes it out; what was there.
+    fn put(&mut self, group: GroupId, life: Option<Life>) -> Option<Life> {
+        let at = group.0 as usize;
+        if at >= self.lives.len() && life.is_some() {
+            self.lives.resize_with(at + 1, || None);
+        }
+        let is_there = life.is_some();
+        let old = self
+            .lives
+            .get_mut(at)
+            .and_then(|place| std::mem::replace(place, life));
+        self.len = self.len + usize::from(is_there) - usize::from(old.is_some());
+        old
     }
 
     /// Sorts a group in by its new deadline, and out by its old one.
@@ -77,19 +118,20 @@ impl Groups {
         let waits = |life: &Life| life.held && self.held.holds(life.pushed);
         let place = |life: &Life| Some((life.deadline?, waits(life).then_some(life.pushed)));
         let new = new.and_then(place);
-        let old = self.lives.get(&group).and_then(place);
+        let old = self.get(group).and_then(place);
         if old == new {
             return;
         }
-        match old {
-            Some((deadline, None)) => drop(self.by_deadline.remove(&(deadline, group))),
-            Some((deadline, Some(push))) => self.held.remove(push, deadline, group),
-            None => {}
+        if let Some((deadline, Some(push))) = old {
+            self.held.remove(push, deadline, group);
         }
         match new {
-            Some((deadline, None)) => drop(self.by_deadline.insert((deadline, group))),
-            Some((deadline, Some(push))) => self.held.insert(push, deadline, group),
-            None => {}
+            Some((deadline, Some(push))) => {
+                self.deadlines.set(group, None);
+                self.held.insert(push, deadline, group);
+            }
+            Some((deadline, None)) => self.deadlines.set(group, Some(deadline)),
+            None => self.deadlines.set(group, None),
         }
     }
 
@@ -102,39 +144,46 @@ impl Groups {
         }
     }
 
-    /// Number of groups by where their TTL comes from, beside these groups.
-    pub(super) fn by_source(&self, left_out: &[GroupId]) -> BTreeMap<TtlSource, usize> {
-        let mut sources = self.by_source.clone();
-        for life in left_out.iter().filter_map(|group| self.lives.get(group)) {
-            if let Some(groups) = sources.get_mut(&life.source) {
+    /// How much there is beside these groups, each of them given once: one look at each,
+    /// since a hundred thousand may have expired together.
+    pub(super) fn without(&self, left_out: &[GroupId]) -> Counts {
+        let mut counts = Counts {
+            groups: self.len,
+            series: self.series,
+            by_source: self.by_source.clone(),
+            short_ttl: self.ttls.below(),
+        };
+        for life in left_out.iter().filter_map(|group| self.get(*group)) {
+            counts.groups -= 1;
+            counts.series -= life.series;
+            counts.short_ttl -= usize::from(self.ttls.is_below(life));
+            if let Some(groups) = counts.by_source.get_mut(&life.source) {
                 *groups -= 1;
             }
         }
-        sources
+        counts
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lives.len()
     }
 
     pub(super) fn get(&self, group: GroupId) -> Option<&Life> {
-        self.lives.get(&group)
+        self.lives.get(group.0 as usize)?.as_ref()
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (GroupId, Life)> {
-        self.lives
-            .iter()
-            .map(|(group, life)| (*group, life.clone()))
+        let ids = (0..).map(GroupId);
+        ids.zip(&self.lives)
+            .filter_map(|(group, life)| Some((group, life.clone()?)))
     }
 
-    pub(super) fn next_deadline(&self) -> Option<UnixNanos> {
-        self.by_deadline.first().map(|(deadline, _)| *deadline)
-    }
-
-    /// Number of groups with a short TTL beside these.
-    pub(super) fn short_ttl_without(&self, left_out: &[GroupId]) -> usize {
-        let lives = left_out.iter().filter_map(|group| self.lives.get(group));
-        self.ttls.below() - lives.filter(|life| self.ttls.is_below(life)).count()
+    pub(super) fn next_deadline(&mut self) -> Option<UnixNanos> {
+        self.deadlines.first()
     }
 
     /// The first deadline of all.
-    pub(super) fn first_deadline(&self) -> Option<UnixNanos> {
+    pub(super) fn first_deadline(&mut self) -> Option<UnixNanos> {
         let both = [self.next_deadline(), self.held.first()];
         both.into_iter().flatten().min()
     }
@@ -145,41 +194,34 @@ impl Groups {
     }
 
     /// Number of groups whose deadline is at or before `now`, those that wait for a scrape too.
-    pub(super) fn count_passed(&self, now: UnixNanos) -> usize {
-        self.passed(now).count() + self.held.late(now).count()
+    pub(super) fn count_passed(&mut self, now: UnixNanos) -> usize {
+        self.deadlines.passed(now).count() + self.held.late(now).count()
     }
 
     /// The keys of those whose deadline has passed and that wait for a scrape.
     pub(super) fn held(&mut self, horizon: Horizon) -> HashSet<GroupKey> {
         self.release(horizon);
         let late = self.held.late(horizon.at);
-        late.filter_map(|group| Some(self.lives.get(&group)?.key.clone()))
+        late.filter_map(|group| Some(self.get(group)?.key.clone()))
             .collect()
     }
 
     /// Groups that have expired, longest ago first.
     pub(super) fn expired(&mut self, horizon: Horizon) -> impl Iterator<Item = GroupId> {
         self.release(horizon);
-        self.passed(horizon.at)
+        self.deadlines.passed(horizon.at)
+    }
+
+    /// Number of groups that have not expired.
+    pub(super) fn count(&mut self, horizon: Horizon) -> usize {
+        let expired = self.expired(horizon).count();
+        self.len - expired
     }
 
     /// From now on groups that have been scraped wait for their deadline only.
     fn release(&mut self, horizon: Horizon) {
-        self.by_deadline.extend(self.held.release(horizon.scraped));
-    }
-
-    fn passed(&self, now: UnixNanos) -> impl Iterator<Item = GroupId> {
-        let until = (now, GroupId(u32::MAX));
-        self.by_deadline.range(..=until).map(|(_, group)| *group)
-    }
-
-    /// How much there is beside these groups, each of them given once.
-    pub(super) fn count_without(&self, left_out: &[GroupId]) -> Count {
-        let lives = left_out.iter().filter_map(|group| self.lives.get(group));
-        let without = lives.fold((0, 0), |sum, life| (sum.0 + 1, sum.1 + life.series));
-        Count {
-            groups: self.lives.len() - without.0,
-            series: self.series - without.1,
+        for (deadline, group) in self.held.release(horizon.scraped) {
+            self.deadlines.set(group, Some(deadline));
         }
     }
 }
@@ -214,12 +256,12 @@ mod tests {
     fn a_group_has_expired_at_its_deadline_and_not_before() {
         let mut groups = Groups::default();
         groups.set(GroupId(7), life(10, 1));
-        groups.set(GroupId(u32::MAX), life(5, 1));
+        groups.set(GroupId(9), life(5, 1));
         assert_eq!(groups.next_deadline(), Some(UnixNanos(5)));
         assert_eq!(expired_at(&mut groups, 4), [0; 0]);
-        assert_eq!(expired_at(&mut groups, 5), [u32::MAX]);
-        assert_eq!(expired_at(&mut groups, 9), [u32::MAX]);
-        assert_eq!(expired_at(&mut groups, 10), [u32::MAX, 7]);
+        assert_eq!(expired_at(&mut groups, 5), [9]);
+        assert_eq!(expired_at(&mut groups, 9), [9]);
+        assert_eq!(expired_at(&mut groups, 10), [9, 7]);
     }
 
     #[test]
@@ -243,8 +285,8 @@ mod tests {
         assert_eq!(groups.next_deadline(), None);
         groups.set(GroupId(1), None);
         assert!(
-            groups.by_deadline.is_empty()
-                && groups.lives.is_empty()
+            groups.deadlines.is_empty()
+                && groups.lives.iter().all(Option::is_none)
                 && groups.by_source.is_empty()
                 && groups.series == 0
         );
@@ -314,8 +356,9 @@ mod tests {
             assert_eq!(groups.ttls.below(), below, "below {limit}");
         }
         groups.set(GroupId(3), of(20, false));
-        assert_eq!(groups.short_ttl_without(&[]), 3);
-        assert_eq!(groups.short_ttl_without(&[GroupId(1), GroupId(4)]), 2);
+        assert_eq!(groups.without(&[]).short_ttl, 3);
+        let without = groups.without(&[GroupId(1), GroupId(4)]);
+        assert_eq!(without.short_ttl, 2);
         groups.set(GroupId(1), None);
         groups.set(GroupId(2), of(40, false));
         assert_eq!(groups.ttls.below(), 1);
@@ -326,19 +369,12 @@ mod tests {
         let mut groups = Groups::default();
         groups.set(GroupId(1), life(10, 3));
         groups.set(GroupId(2), life(20, 4));
-        assert_eq!(
-            groups.count_without(&[GroupId(1)]),
-            Count {
-                groups: 1,
-                series: 4
-            }
-        );
-        assert_eq!(
-            groups.count_without(&[]),
-            Count {
-                groups: 2,
-                series: 7
-            }
-        );
+        let counts = |left_out: &[GroupId]| {
+            let counts = groups.without(left_out);
+            let by_default = counts.by_source[&TtlSource::Default];
+            (counts.groups, counts.series, by_default)
+        };
+        assert_eq!(counts(&[GroupId(1)]), (1, 4, 1));
+        assert_eq!(counts(&[]), (2, 7, 2));
     }
 }

@@ -33,110 +33,143 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    pub(super) fn compress(text: &[u8]) -> Self {
+    /// Bytes of the compressed text.
+    pub(super) fn bytes(&self) -> usize {
+        self.deflate.len()
+    }
+}
+
+/// Makes segments one after the other. Its tables are allocated once: that takes as long
+/// as a segment does.
+#[derive(Debug, Default)]
+pub struct Compressor {
+    compress: Option<Compress>,
+    out: Vec<u8>,
+}
+
+impl Compressor {
+    pub(super) fn segment(&mut self, text: &[u8]) -> Segment {
         let mut crc = Hasher::new();
         crc.update(text);
-        let deflate = if text.len() < STORED_BYTES {
-            stored(text)
+        self.out.clear();
+        if text.len() < STORED_BYTES {
+            self.store(text);
         } else {
-            deflated(text)
-        };
-        Self {
-            deflate: deflate.into(),
+            self.deflate(text);
+        }
+        Segment {
+            deflate: Bytes::copy_from_slice(&self.out),
             crc,
             len: text.len(),
         }
     }
-}
 
-/// One stored block; `text` is below [`STORED_BYTES`].
-fn stored(text: &[u8]) -> Vec<u8> {
-    let len = u16::try_from(text.len()).unwrap_or_default();
-    let mut block = vec![0];
-    block.extend_from_slice(&len.to_le_bytes());
-    block.extend_from_slice(&(!len).to_le_bytes());
-    block.extend_from_slice(text);
-    block
-}
-
-fn deflated(text: &[u8]) -> Vec<u8> {
-    let mut compress = Compress::new(LEVEL, false);
-    let mut out = Vec::with_capacity(text.len() / 4 + 64);
-    loop {
-        let taken = usize::try_from(compress.total_in()).unwrap_or(text.len());
-        let status = compress.compress_vec(&text[taken..], &mut out, FlushCompress::Full);
-        // A flush is over when the compressor leaves room in the output.
-        let over = out.len() < out.capacity() && compress.total_in() == text.len() as u64;
-        if over || !matches!(status, Ok(Status::Ok | Status::BufError)) {
-            break;
-        }
-        out.reserve(out.capacity());
+    /// One stored block; `text` is below [`STORED_BYTES`].
+    fn store(&mut self, text: &[u8]) {
+        let len = u16::try_from(text.len()).unwrap_or_default();
+        self.out.push(0);
+        self.out.extend_from_slice(&len.to_le_bytes());
+        self.out.extend_from_slice(&(!len).to_le_bytes());
+        self.out.extend_from_slice(text);
     }
-    out.shrink_to_fit();
-    out
+
+    fn deflate(&mut self, text: &[u8]) {
+        let compress = self
+            .compress
+            .get_or_insert_with(|| Compress::new(LEVEL, false));
+        self.out.reserve(text.len() / 4 + 64);
+        let (before, end) = (compress.total_in(), text.len() as u64);
+        loop {
+            let taken = compress.total_in() - before;
+            let rest = usize::try_from(taken).map_or(&text[..0], |taken| &text[taken..]);
+            let status = compress.compress_vec(rest, &mut self.out, FlushCompress::Full);
+            // A flush is over when the compressor leaves room in the output. It also makes
+            // the compressor forget the text, so that the next segment is on its own.
+            let over = self.out.len() < self.out.capacity() && compress.total_in() - before == end;
+            if over || !matches!(status, Ok(Status::Ok | Status::BufError)) {
+                break;
+            }
+            self.out.reserve(self.out.capacity());
+        }
+    }
 }
 
-/// The frames of one gzip member, compressed as they are asked for.
+/// Some frames compressed.
 #[derive(Debug)]
-pub struct GzipFrames<I> {
-    frames: I,
+pub struct Zipped {
+    pieces: Vec<Bytes>,
     crc: Hasher,
     len: usize,
-    place: Place,
 }
 
-#[derive(Debug, PartialEq)]
-enum Place {
-    Header,
-    Frames,
-    End,
-}
-
-/// Compresses `frames` into one gzip member; chunks that were compressed before are copied.
-pub fn gzip<I: IntoIterator<Item = Frame>>(frames: I) -> GzipFrames<I::IntoIter> {
-    GzipFrames {
-        frames: frames.into_iter(),
-        crc: Hasher::new(),
-        len: 0,
-        place: Place::Header,
-    }
-}
-
-impl<I: Iterator<Item = Frame>> Iterator for GzipFrames<I> {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        match self.place {
-            Place::Header => {
-                self.place = Place::Frames;
-                Some(Bytes::from_static(&HEADER))
+/// Compresses frames; chunks that were compressed before are copied by reference. The
+/// frames of one member may be compressed in parts, beside each other.
+pub fn zip(frames: impl IntoIterator<Item = Frame>, compressor: &mut Compressor) -> Zipped {
+    let (mut crc, mut len) = (Hasher::new(), 0_usize);
+    let frames = frames.into_iter();
+    let pieces = frames.map(|frame| {
+        let made;
+        let segment = match &frame {
+            Frame::Text(text) => {
+                made = compressor.segment(text);
+                &made
             }
-            Place::Frames => Some(match self.frames.next() {
-                Some(Frame::Text(text)) => self.take(&Segment::compress(&text)),
-                Some(Frame::Part(part)) => self.take(&Segment::compress(&part.text())),
-                Some(Frame::Chunk(chunk)) => self.take(chunk.0.segment()),
-                None => self.trailer(),
-            }),
-            Place::End => None,
-        }
-    }
+            Frame::Part(part) => {
+                made = compressor.segment(&part.text());
+                &made
+            }
+            Frame::Chunk(chunk) => chunk.0.segment(compressor),
+        };
+        crc.combine(&segment.crc);
+        len = len.wrapping_add(segment.len);
+        segment.deflate.clone()
+    });
+    let pieces = pieces.collect();
+    Zipped { pieces, crc, len }
 }
 
-impl<I> GzipFrames<I> {
-    fn take(&mut self, segment: &Segment) -> Bytes {
-        self.crc.combine(&segment.crc);
-        self.len = self.len.wrapping_add(segment.len);
-        segment.deflate.clone()
+/// A gzip member while it is put together of its parts.
+#[derive(Debug, Default)]
+pub struct Member {
+    crc: Hasher,
+    len: usize,
+}
+
+impl Member {
+    /// What stands before the first part.
+    pub fn header() -> Bytes {
+        Bytes::from_static(&HEADER)
     }
 
-    fn trailer(&mut self) -> Bytes {
-        self.place = Place::End;
-        let crc = self.crc.clone().finalize().to_le_bytes();
+    /// The bytes of the next part.
+    pub fn add(&mut self, part: Zipped) -> Vec<Bytes> {
+        self.crc.combine(&part.crc);
+        self.len = self.len.wrapping_add(part.len);
+        part.pieces
+    }
+
+    /// What stands behind the last part.
+    pub fn trailer(self) -> Bytes {
+        let crc = self.crc.finalize().to_le_bytes();
         let len = u32::try_from(self.len & 0xffff_ffff)
             .unwrap_or_default()
             .to_le_bytes();
         [&LAST_BLOCK[..], &crc, &len].concat().into()
     }
+}
+
+/// Compresses `frames` into one gzip member, frame by frame as it is asked for.
+pub fn gzip<I: IntoIterator<Item = Frame>>(frames: I) -> impl Iterator<Item = Bytes> {
+    let mut member = Some(Member::default());
+    let (mut frames, mut compressor) = (frames.into_iter(), Compressor::default());
+    let body = std::iter::from_fn(move || {
+        let frame = frames.next();
+        if frame.is_none() {
+            return Some(vec![member.take()?.trailer()]);
+        }
+        Some(member.as_mut()?.add(zip(frame, &mut compressor)))
+    });
+    std::iter::once(Member::header()).chain(body.flatten())
 }
 
 #[cfg(test)]
@@ -170,6 +203,26 @@ mod tests {
                 .flatten()
                 .collect();
             assert_eq!(gunzip(&member), texts.concat(), "{lens:?}");
+        }
+    }
+
+    #[test]
+    fn segments_of_one_compressor_refer_to_nothing_before_them() {
+        let mut compressor = Compressor::default();
+        let text = "job_duration_seconds{instance=\"\",job=\"a\"} 1\n".repeat(50);
+        let all: Vec<Segment> = (0..3)
+            .map(|_| compressor.segment(text.as_bytes()))
+            .collect();
+        for of in [&all[2..], &all[1..], &all[..1]] {
+            let mut member = Member::default();
+            let mut bytes = Member::header().to_vec();
+            for Segment { deflate, crc, len } in of.iter().cloned() {
+                let pieces = vec![deflate];
+                let part = Zipped { pieces, crc, len };
+                bytes.extend(member.add(part).concat());
+            }
+            bytes.extend_from_slice(&member.trailer());
+            assert_eq!(gunzip(&bytes), text.repeat(of.len()).into_bytes());
         }
     }
 }

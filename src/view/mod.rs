@@ -7,16 +7,21 @@
 
 mod chunk;
 mod clash;
+mod deadlines;
 mod exposition;
 mod family;
 mod groups;
 mod gzip;
 mod held;
+mod helps;
+mod holding;
 mod later;
+mod slab;
 mod snapshot;
 mod ttls;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -34,12 +39,17 @@ use later::Laters;
 pub use clash::Clashes;
 pub use exposition::{Frame, OwnFamily, exposition};
 pub use groups::Life;
-pub use gzip::{GzipFrames, gzip};
+pub use gzip::{Compressor, Member, Zipped, gzip, zip};
+pub use holding::Holding;
 pub use later::Later;
+pub use slab::Slab;
 pub use snapshot::Snapshot;
 
+/// Changed groups that are always worth encoding by themselves.
+const FEW_CHANGED: usize = 1000;
+
 /// A group's number while it lives. Free numbers are given out again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);
 
 /// One family of one group as lines of text.
@@ -72,6 +82,13 @@ pub struct Change {
     pub later: Option<Later>,
     /// In place of a group one that has expired, and whose last push is still shown.
     pub gone: Option<Gone>,
+}
+
+impl Change {
+    /// Whether the group goes, and nothing comes in its place.
+    pub fn is_end(&self) -> bool {
+        self.life.is_none() && self.set.is_empty() && self.gone.is_none()
+    }
 }
 
 /// A group that has expired, and whose last push is still shown.
@@ -132,6 +149,11 @@ impl View {
         }
     }
 
+    /// The same for groups that all go: see [`Change::is_end`].
+    pub fn remove(&self, changes: &[Change]) {
+        self.lock().remove_all(changes);
+    }
+
     /// Puts other content in place of all there is.
     pub fn replace(&self, mut content: Content) {
         let mut old = self.lock();
@@ -168,6 +190,11 @@ impl View {
         self.lock().watched.get(&form).map(BTreeSet::len)
     }
 
+    /// The highest number of a push so far.
+    pub fn pushes(&self) -> u64 {
+        self.lock().groups.pushes()
+    }
+
     /// The first deadline that nothing but time stands before, whether past or to come.
     pub fn next_deadline(&self) -> Option<UnixNanos> {
         self.lock().groups.next_deadline()
@@ -178,10 +205,14 @@ impl View {
         self.lock().groups.first_deadline()
     }
 
-    /// Up to `limit` groups that have expired, longest ago first.
-    pub fn expired(&self, horizon: Horizon, limit: usize) -> Vec<GroupId> {
-        let mut content = self.lock();
-        content.groups.expired(horizon).take(limit).collect()
+    /// Groups that have expired, longest ago first.
+    pub fn expired(&self, horizon: Horizon) -> Vec<GroupId> {
+        self.lock().groups.expired(horizon).collect()
+    }
+
+    /// Number of groups that have not expired.
+    pub fn count(&self, horizon: Horizon) -> usize {
+        self.lock().groups.count(horizon)
     }
 
     /// Number of groups that have expired.
@@ -227,7 +258,11 @@ impl Content {
     }
 
     fn changed(&mut self, form: Form) -> Changed {
-        let Some(ids) = self.watched.insert(form, BTreeSet::new()) else {
+        let ids = self.watched.insert(form, BTreeSet::new());
+        // If most have changed, all are encoded behind each other in less time than those
+        // are put into their places.
+        let few = |ids: &BTreeSet<GroupId>| ids.len() <= (self.groups.len() / 2).max(FEW_CHANGED);
+        let Some(ids) = ids.filter(few) else {
             let lives = self.groups.all();
             let lives = lives.map(|(id, life)| (id, Some(Shows::Group(life))));
             let gone = self.gone.iter();
@@ -248,8 +283,44 @@ impl Content {
         known.map_or_else(|| name.into(), |(name, _)| Arc::clone(name))
     }
 
+    /// Takes in what a group is, beside its text, and what time changes of it.
+    pub fn set_life(&mut self, group: GroupId, life: Life, later: Option<&Later>) {
+        self.newest = Weak::new();
+        self.groups.set(group, Some(life));
+        self.laters.set(group, later);
+    }
+
     /// Takes in one change.
     pub fn apply(&mut self, change: &Change) {
+        self.note(change);
+        for name in &change.removed {
+            self.remove(name, &[change.group]);
+        }
+        for rendered in &change.set {
+            let family = self.families.entry(Arc::clone(&rendered.name)).or_default();
+            Arc::make_mut(family).set(change.group, rendered);
+        }
+    }
+
+    /// Takes in that all these groups go. Neighbours stand side by side in every family,
+    /// so this costs far less than one after the other.
+    fn remove_all(&mut self, changes: &[Change]) {
+        let mut groups: HashMap<&str, Vec<GroupId>> = HashMap::new();
+        for change in changes {
+            self.note(change);
+            for name in &change.removed {
+                groups.entry(name).or_default().push(change.group);
+            }
+        }
+        for (name, mut groups) in groups {
+            groups.sort_unstable();
+            groups.dedup();
+            self.remove(name, &groups);
+        }
+    }
+
+    /// Takes in all of a change but its text.
+    fn note(&mut self, change: &Change) {
         self.newest = Weak::new();
         for changed in self.watched.values_mut() {
             changed.insert(change.group);
@@ -260,21 +331,37 @@ impl Content {
             Some(gone) => self.gone.insert(change.group, gone.clone()),
             None => self.gone.remove(&change.group),
         };
-        for name in &change.removed {
-            self.remove(name, change.group);
-        }
-        for rendered in &change.set {
-            let family = self.families.entry(Arc::clone(&rendered.name)).or_default();
-            Arc::make_mut(family).set(change.group, rendered);
+    }
+
+    /// Puts the families of other content behind those here. All groups in it have higher
+    /// ids than those here; who they are is not taken over.
+    pub fn join(&mut self, next: Self) {
+        self.newest = Weak::new();
+        for (name, mut family) in next.families {
+            match self.families.entry(name) {
+                Entry::Vacant(place) => drop(place.insert(family)),
+                Entry::Occupied(mut place) => {
+                    let behind = std::mem::take(Arc::make_mut(&mut family));
+                    Arc::make_mut(place.get_mut()).append(behind);
+                }
+            }
         }
     }
 
-    fn remove(&mut self, name: &str, group: GroupId) {
+    /// Gives back memory that texts have grown out of.
+    pub fn shrink(&mut self) {
+        for family in self.families.values_mut() {
+            Arc::make_mut(family).shrink();
+        }
+    }
+
+    /// Takes these groups (sorted) out of a family.
+    fn remove(&mut self, name: &str, groups: &[GroupId]) {
         let Some(family) = self.families.get_mut(name) else {
             return;
         };
         let family = Arc::make_mut(family);
-        family.remove(group);
+        family.remove(groups);
         if family.is_empty() {
             self.families.remove(name);
         }
@@ -295,21 +382,17 @@ impl Content {
             .families
             .iter()
             .map(|(name, family)| (name.clone(), family.clone()));
-        let count = self.groups.count_without(&expired);
-        let by_source = self.groups.by_source(&expired);
+        let counts = self.groups.without(&expired);
         let families: Vec<_> = families.collect();
         let foreign = families
             .iter()
             .any(|(name, family)| !is_metric_name(name.as_bytes()) || !family.foreign().is_empty());
-        let short_ttl = self.groups.short_ttl_without(&expired);
         let snapshot = Arc::new(Snapshot {
             form: self.form,
             foreign,
             families,
             expired: expired.into(),
-            count,
-            by_source,
-            short_ttl,
+            counts,
             pushes: self.groups.pushes(),
         });
         self.newest = Arc::downgrade(&snapshot);

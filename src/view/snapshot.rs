@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::GroupId;
 use super::family::Family;
-use super::groups::Count;
+use super::groups::Counts;
 use crate::format::form::Form;
 #[cfg(doc)]
 use crate::ttl::Horizon;
@@ -23,9 +23,7 @@ pub struct Snapshot {
     pub(super) families: Vec<(Arc<str>, Arc<Family>)>,
     /// Groups that had expired at that instant and were not yet reaped, sorted.
     pub(super) expired: Arc<[GroupId]>,
-    pub(super) count: Count,
-    pub(super) by_source: BTreeMap<TtlSource, usize>,
-    pub(super) short_ttl: usize,
+    pub(super) counts: Counts,
     pub(super) pushes: u64,
 }
 
@@ -43,7 +41,7 @@ impl Snapshot {
 
     /// Number of these groups by where their TTL comes from.
     pub fn by_source(&self) -> &BTreeMap<TtlSource, usize> {
-        &self.by_source
+        &self.counts.by_source
     }
 
     /// The number of the last push that it shows: see [`Horizon::scraped`].
@@ -53,16 +51,16 @@ impl Snapshot {
 
     /// Number of groups that may never be scraped, their TTL being so short.
     pub fn short_ttl_groups(&self) -> usize {
-        self.short_ttl
+        self.counts.short_ttl
     }
 
     /// Number of groups that have not expired.
     pub fn groups(&self) -> usize {
-        self.count.groups
+        self.counts.groups
     }
 
     /// Number of pushed series (sample lines) of those groups.
     pub fn series(&self) -> u64 {
-        self.count.series
+        self.counts.series
     }
 }
