@@ -102,6 +102,12 @@ pub const DUMPS: usize = 4;
 /// group, or list every key, and goes on when its client has gone.
 pub const READERS: usize = 8;
 
+/// Bytes of chunks that have been replaced and that only scrapes still hold, in each form, or
+/// as many as the exposition has where that is more. When a scrape begins beyond it, those
+/// that began longest ago are cut off. Sixteen slow scrapers would otherwise hold sixteen
+/// old expositions.
+pub const REPLACED_BYTES: usize = 64 * MIB;
+
 /// Addresses of scrapers whose interval is watched; who came longest ago is forgotten.
 pub const SCRAPERS: usize = 64;
 
@@ -131,12 +137,18 @@ pub const BATCH: usize = 1024;
 /// ones beside them wait for long. One push may be larger and then is alone.
 pub const BATCH_BYTES: usize = 32 * MIB;
 
-/// Expired groups removed in one transaction, one transaction in flight: pushes
-/// pass between two slices.
-pub const REAP_SLICE: usize = 256;
+/// Groups that are changed at once by what concerns very many: reaping, wipes, deletes and
+/// overrides by matcher, new TTL rules. One slice is under way at a time and pushes pass
+/// between two; a push waits for some milliseconds of it. A quarter of what a slice costs
+/// the writer is the transaction itself, which more groups would share.
+pub const SLICE: usize = 256;
 
 /// Log lines of expired groups in a second; one more then says how many had none.
 pub const EXPIRED_LINES: usize = 10;
+
+/// As many bytes of rows, or a little more, are decoded together at a start. Large enough that
+/// handing them to another thread costs nothing beside the work on them.
+pub const ROWS_BYTES: usize = 256 * KIB;
 
 /// redb's page cache. Its own default of 1 GiB costs 150 MB of memory for
 /// nothing: what is scraped lives in the view.
@@ -170,13 +182,6 @@ pub const QUEUE_TIME: Duration = Duration::from_secs(5);
 
 /// Records of gone groups, oldest out first, whatever `--ttl.history` says.
 pub const HISTORY_RECORDS: usize = 100_000;
-
-/// Groups that a request by matcher deletes or overrides in one transaction; more take
-/// several.
-pub const MATCHED_SLICE: usize = 10_000;
-
-/// Groups whose TTL is worked out anew between two batches after a reload.
-pub const RETIME_SLICE: usize = 4096;
 
 // ---- The config file ----
 

@@ -10,6 +10,7 @@
 //! began. While nobody asks nothing is kept, and pushes do nothing for it.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -18,6 +19,7 @@ use crate::clock::UnixNanos;
 use crate::format::form::Form;
 use crate::format::text_write::Identity;
 use crate::limits::{FORM_IDLE, FORMS};
+use crate::parallel::in_order;
 use crate::push::rewrite::PUSH_TIME;
 use crate::store::ReadError;
 use crate::view::{Change, Changed, Content, GroupId, Life, RenderedFamily, Shows, Snapshot};
@@ -48,10 +50,24 @@ struct Encoded {
     form: Form,
     content: Content,
     /// The families in which each group is.
-    held: HashMap<GroupId, Box<[Arc<str>]>>,
+    held: HashMap<GroupId, Names>,
+    /// The last of these lists: that of the next group is nearly always the same.
+    names: Names,
     /// TTL time.
     used: UnixNanos,
 }
+
+/// Names of families.
+type Names = Arc<[Arc<str>]>;
+
+/// A group and what there is to show of it.
+type Changing = (GroupId, Option<Shows>);
+
+/// Groups encoded by one thread at a time: of a usual family they fill a chunk.
+const AT_ONCE: usize = 512;
+
+/// The same for groups that have changed: fewer are not worth a thread.
+const FEW: usize = 32;
 
 /// What groups are encoded from.
 struct Source<'a> {
@@ -91,23 +107,29 @@ impl State {
     ) -> Option<Arc<Snapshot>> {
         let old = kept.contents.iter().position(|kept| kept.form == form);
         let old = old.map(|at| kept.contents.swap_remove(at));
-        let mut encoded = match (old, &look.changed) {
-            (Some(old), Changed::Some(_)) => old,
-            _ => Encoded::new(form),
-        };
-        encoded.used = self.expiry().now();
-        let (Changed::All(changed) | Changed::Some(changed)) = look.changed;
         let source = Source {
             reading: &look.reading,
             exposed: self
                 .exposes()
                 .then(|| (self.clock().ttl_now(), self.clock().wall())),
         };
-        if let Err(error) = encoded.update(changed, &source) {
-            tracing::warn!(%error, "the exposition could not be encoded; it is sent as text");
-            self.view().forget(form);
-            return None;
-        }
+        let encoded = match (old, look.changed) {
+            (Some(old), Changed::Some(changed)) => old.update(&changed, &source),
+            // The old content goes first: both beside each other would be twice the memory.
+            (old, Changed::All(all) | Changed::Some(all)) => {
+                drop(old);
+                Encoded::of_all(form, all, &source)
+            }
+        };
+        let mut encoded = match encoded {
+            Ok(encoded) => encoded,
+            Err(error) => {
+                tracing::warn!(%error, "the exposition could not be encoded; it is sent as text");
+                self.view().forget(form);
+                return None;
+            }
+        };
+        encoded.used = self.expiry().now();
         let snapshot = encoded.content.snapshot(self.expiry().horizon());
         kept.contents.push(encoded);
         if kept.contents.len() > FORMS {
@@ -152,54 +174,174 @@ impl Encoded {
             form,
             content: Content::new(form),
             held: HashMap::new(),
+            names: Names::default(),
             used: UnixNanos::default(),
         }
     }
 
-    /// Encodes these groups anew.
-    fn update(
-        &mut self,
-        changed: Vec<(GroupId, Option<Shows>)>,
-        source: &Source<'_>,
-    ) -> Result<(), ReadError> {
-        for (group, shows) in changed {
-            let set = match &shows {
-                Some(Shows::Group(life)) => self.encode(life, source)?,
-                Some(Shows::Gone(gone)) => {
-                    let identity = Identity::in_form(&gone.key, self.form);
-                    vec![exposed::last_push_of(gone, &identity)]
+    /// Encodes all groups, on all cores: each thread some groups whose ids follow each
+    /// other, so that their chunks only have to be put behind each other.
+    fn of_all(form: Form, mut all: Vec<Changing>, source: &Source<'_>) -> Result<Self, ReadError> {
+        all.sort_unstable_by_key(|(group, _)| *group);
+        let mut encoded = Self::new(form);
+        let mut fault = None;
+        let work = |some: &[Changing]| Piece::encode(form, some, source);
+        let mut groups = all.iter();
+        in_order(all.chunks(AT_ONCE), work, |piece| match piece {
+            Ok(piece) => {
+                for names in piece.names {
+                    if let Some((group, shows)) = groups.next() {
+                        encoded.note(*group, shows.as_ref(), names);
+                    }
                 }
-                None => Vec::new(),
-            };
-            let names = set.iter().map(|family| Arc::clone(&family.name)).collect();
-            let old = match shows {
-                Some(_) => self.held.insert(group, names),
-                None => self.held.remove(&group),
-            };
-            let mut removed = old.unwrap_or_default().into_vec();
-            let kept: HashSet<&str> = set.iter().map(|family| family.name.as_ref()).collect();
-            removed.retain(|name| !kept.contains(name.as_ref()));
-            let (life, gone) = match shows {
-                Some(Shows::Group(life)) => (Some(life), None),
-                Some(Shows::Gone(gone)) => (None, Some(gone)),
-                None => (None, None),
-            };
-            self.content.apply(&Change {
-                group,
-                removed,
-                set,
-                life,
-                later: None,
-                gone,
-            });
-        }
-        Ok(())
+                encoded.content.join(piece.content);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                fault = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+        fault.map_or(Ok(encoded), Err)
     }
 
-    /// All families of a group that are shown.
-    fn encode(&self, life: &Life, source: &Source<'_>) -> Result<Vec<RenderedFamily>, ReadError> {
+    /// Notes who a group is and where, but not what it shows.
+    fn note(&mut self, group: GroupId, shows: Option<&Shows>, names: Names) {
+        let names = self.shared(names);
+        self.held.insert(group, names);
+        self.content.apply(&change(group, shows));
+    }
+
+    /// The list as it is kept already, if it is.
+    fn shared(&mut self, names: Names) -> Names {
+        if self.names != names {
+            self.names = names;
+        }
+        Arc::clone(&self.names)
+    }
+
+    /// Encodes these groups anew.
+    fn update(mut self, changed: &[Changing], source: &Source<'_>) -> Result<Self, ReadError> {
+        let (form, mut fault) = (self.form, None);
+        let work = |some: &[Changing]| -> Result<Vec<_>, ReadError> {
+            let groups = some.iter();
+            let encode =
+                |(_, shows): &Changing| source.encode(form, shows.as_ref(), |name| name.into());
+            groups.map(encode).collect()
+        };
+        let mut groups = changed.iter();
+        in_order(changed.chunks(FEW), work, |done| match done {
+            Ok(sets) => {
+                for set in sets {
+                    if let Some((group, shows)) = groups.next() {
+                        self.set(*group, shows.as_ref(), set);
+                    }
+                }
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                fault = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+        fault.map_or(Ok(self), Err)
+    }
+
+    /// What a group shows from now on.
+    fn set(&mut self, group: GroupId, shows: Option<&Shows>, mut set: Vec<RenderedFamily>) {
+        for family in &mut set {
+            family.name = self.content.shared_name(&family.name);
+        }
+        let names = set.iter().map(|family| Arc::clone(&family.name)).collect();
+        let old = match shows {
+            Some(_) => {
+                let names = self.shared(names);
+                self.held.insert(group, names)
+            }
+            None => self.held.remove(&group),
+        };
+        let kept: HashSet<&str> = set.iter().map(|family| family.name.as_ref()).collect();
+        let old = old.iter().flat_map(|names| names.iter());
+        let removed = old.filter(|name| !kept.contains(name.as_ref())).cloned();
+        self.content.apply(&Change {
+            removed: removed.collect(),
+            set,
+            ..change(group, shows)
+        });
+    }
+}
+
+/// A change of a group that says who it is and nothing of its families.
+fn change(group: GroupId, shows: Option<&Shows>) -> Change {
+    let (life, gone) = match shows {
+        Some(Shows::Group(life)) => (Some(life.clone()), None),
+        Some(Shows::Gone(gone)) => (None, Some(gone.clone())),
+        None => (None, None),
+    };
+    Change {
+        group,
+        removed: Vec::new(),
+        set: Vec::new(),
+        life,
+        later: None,
+        gone,
+    }
+}
+
+/// Some groups encoded.
+struct Piece {
+    content: Content,
+    /// The families of each group.
+    names: Vec<Names>,
+}
+
+impl Piece {
+    fn encode(form: Form, groups: &[Changing], source: &Source<'_>) -> Result<Self, ReadError> {
+        let mut content = Content::new(form);
+        let mut names: Vec<Names> = Vec::with_capacity(groups.len());
+        for (group, shows) in groups {
+            let set = source.encode(form, shows.as_ref(), |name| content.shared_name(name))?;
+            let of_group = set.iter().map(|family| &family.name);
+            match names.last() {
+                Some(last) if of_group.clone().eq(last.iter()) => names.push(Arc::clone(last)),
+                _ => names.push(of_group.cloned().collect()),
+            }
+            content.apply(&Change {
+                set,
+                ..change(*group, None)
+            });
+        }
+        content.shrink();
+        Ok(Self { content, names })
+    }
+}
+
+impl Source<'_> {
+    /// All families that are shown of a group. `name` makes a family's name.
+    fn encode(
+        &self,
+        form: Form,
+        shows: Option<&Shows>,
+        name: impl Fn(&str) -> Arc<str>,
+    ) -> Result<Vec<RenderedFamily>, ReadError> {
+        match shows {
+            Some(Shows::Group(life)) => self.group(form, life, name),
+            Some(Shows::Gone(gone)) => {
+                let identity = Identity::in_form(&gone.key, form);
+                Ok(vec![exposed::last_push_of(gone, &identity)])
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn group(
+        &self,
+        form: Form,
+        life: &Life,
+        name: impl Fn(&str) -> Arc<str>,
+    ) -> Result<Vec<RenderedFamily>, ReadError> {
         let key = &life.key;
-        let Some(facts) = source.reading.group(key)? else {
+        let Some(facts) = self.reading.group(key)? else {
             return Err(damaged(key, "the group is shown and not stored"));
         };
         let families = facts.stored.map(|stored| stored.families.unpack());
@@ -207,20 +349,20 @@ impl Encoded {
             .transpose()
             .map_err(|reason| damaged(key, reason))?
             .unwrap_or_default();
-        let hidden = source.reading.hidden(key)?;
+        let hidden = self.reading.hidden(key)?;
         let is_hidden = |name: &str| hidden.iter().any(|family| family.name == name);
-        let identity = Identity::in_form(key, self.form);
+        let identity = Identity::in_form(key, form);
         let mut set = Vec::with_capacity(families.len() + 2);
         for facts in families.iter().filter(|facts| !is_hidden(&facts.name)) {
             let family = model_of(key, facts)?;
             set.push(RenderedFamily {
-                name: self.content.shared_name(&facts.name),
+                name: name(&facts.name),
                 ..render(&facts.name, &family, &identity)
             });
         }
         if !is_hidden(PUSH_TIME) {
             set.extend(times::rendered(&facts.head, &identity));
-            if let Some(now) = source.exposed {
+            if let Some(now) = self.exposed {
                 set.extend(exposed::rendered((life.ttl, life.deadline), now, &identity));
             }
         }

@@ -10,21 +10,19 @@ use tokio::time::timeout;
 
 use crate::clock::{Clock, UnixNanos};
 use crate::format::form::Form;
-use crate::limits::{CLOCK_DRIFT, QUEUE_TIME, READERS, REAP_SLICE};
+use crate::limits::{CLOCK_DRIFT, QUEUE_TIME, READERS};
 use crate::model::GroupKey;
 use crate::store::Store;
 use crate::telemetry::{ExpiryNumbers, Telemetry};
 use crate::ttl::{Ttl, TtlPolicy};
-use crate::view::{GroupId, Snapshot, View};
+use crate::view::{Snapshot, View};
 
 use super::expiry::Expiry;
 use super::forms::Forms;
 use super::health::Health;
 use super::policy::{InForce, Switch};
 use super::prepare::{Prepared, PreparedPush};
-use super::request::{
-    Answer, DeleteMany, Done, Job, Look, LookRequest, Pause, Pin, PinMany, Refused, Request,
-};
+use super::request::{Answer, Job, Look, LookRequest, Pause, Pin, Refused, Request};
 use super::scrapes::Scrapes;
 use super::shared::SharedStore;
 
@@ -110,12 +108,10 @@ impl State {
         self.ask(Request::Delete { key, by }).await
     }
 
-    /// Deletes many groups in one transaction.
-    ///
-    /// # Errors
-    /// If the store takes nothing.
-    pub async fn delete_many(&self, which: DeleteMany) -> Answer {
-        self.ask(Request::DeleteMany(which)).await
+    /// The number of the last push that can be scraped. Groups that were there when this was
+    /// asked, and not pushed since, have it or one before.
+    pub fn pushes(&self) -> u64 {
+        self.view().pushes()
     }
 
     /// Sets or takes away an override.
@@ -124,15 +120,6 @@ impl State {
     /// If there is no such group, or the store takes nothing.
     pub async fn pin(&self, pin: Pin) -> Answer {
         self.ask(Request::Pin(pin)).await
-    }
-
-    /// Sets or takes away the overrides of those of these groups that are there, in one
-    /// transaction; [`Done::Pinned`] says how many they are.
-    ///
-    /// # Errors
-    /// If the store takes nothing.
-    pub async fn pin_many(&self, pins: PinMany) -> Answer {
-        self.ask(Request::PinMany(pins)).await
     }
 
     /// Starts a group's TTL clock anew.
@@ -167,7 +154,7 @@ impl State {
     pub async fn set_policy(&self, policy: TtlPolicy) -> Answer {
         let still = Expiry::stand_still(&self.shared.expiry);
         // Behind this the view has all that was stored before.
-        self.reap(Vec::new()).await?;
+        self.ask(Request::Reap(Vec::new())).await?;
         self.reap_now().await?;
         let policy = Arc::new(policy);
         let switch = Switch { policy, still };
@@ -213,6 +200,11 @@ impl State {
         self.view().first_deadline()
     }
 
+    /// Number of groups that have not expired.
+    pub fn groups(&self) -> usize {
+        self.view().count(self.expiry().horizon())
+    }
+
     /// Number of groups that have expired and are not yet removed.
     pub fn expired_groups(&self) -> usize {
         self.view().count_expired(self.expiry().horizon())
@@ -246,29 +238,6 @@ impl State {
     /// The clock of expiry.
     pub fn expiry(&self) -> &Expiry {
         &self.shared.expiry
-    }
-
-    /// Removes all that has expired, without waiting for the reaper; how many groups.
-    ///
-    /// # Errors
-    /// If the store takes nothing.
-    pub async fn reap_now(&self) -> Result<usize, Refused> {
-        let mut removed = 0;
-        loop {
-            let slice = self.view().expired(self.expiry().horizon(), REAP_SLICE);
-            if slice.is_empty() {
-                return Ok(removed);
-            }
-            removed += self.reap(slice).await?;
-        }
-    }
-
-    /// Removes those of these groups that have expired; how many.
-    pub(super) async fn reap(&self, groups: Vec<GroupId>) -> Result<usize, Refused> {
-        match self.ask(Request::Reap(groups)).await? {
-            Done::Reaped { groups } => Ok(groups),
-            _ => Ok(0),
-        }
     }
 
     /// Whether TTLs are shown as series.
@@ -338,10 +307,23 @@ impl State {
     }
 
     async fn ask(&self, request: Request) -> Answer {
-        if let Some(reason) = self.health().refusal() {
-            return Err(Refused::Unavailable(reason));
-        }
+        self.accepting()?;
         self.enqueue(|answer| Job::judge(request, answer)).await
+    }
+
+    /// Asks for one slice of many. Only the answer to the last one says that the view shows
+    /// it, and all before it.
+    pub(super) async fn ask_slice(&self, request: Request, is_last: bool) -> Answer {
+        if is_last {
+            return self.ask(request).await;
+        }
+        self.accepting()?;
+        self.enqueue(|answer| Job::slice(request, answer)).await
+    }
+
+    fn accepting(&self) -> Result<(), Refused> {
+        let refusal = self.health().refusal();
+        refusal.map_or(Ok(()), |reason| Err(Refused::Unavailable(reason)))
     }
 
     async fn enqueue(&self, job: impl FnOnce(oneshot::Sender<Answer>) -> Job) -> Answer {

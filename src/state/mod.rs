@@ -28,6 +28,7 @@ mod request;
 mod scrapers;
 mod scrapes;
 mod shared;
+mod slices;
 mod staged;
 mod standing;
 mod start;
@@ -45,6 +46,7 @@ pub use request::{
     Answer, DeleteMany, Done, FailedPush, Method, NewOverride, Pause, Pin, PinMany, Refused,
 };
 pub use scrapes::Shown;
+pub use slices::Changed;
 pub use standing::Standing;
 pub use start::{Loaded, StateError, StateSettings};
 pub use times::{PUSH_FAILURE_TIME_HELP, PUSH_TIME_HELP};

@@ -1,9 +1,9 @@
 //! All of a push that needs no look at other groups: done in the request's own
 //! task, many at once, so that the one writer is left with little.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -11,15 +11,18 @@ use crate::clock::UnixNanos;
 use crate::format::form::write_metrics;
 use crate::format::text_write::{self, Identity};
 use crate::limits::{LABELS_PER_SERIES, PATH_BYTES, RENDERED_BYTES};
-use crate::model::{Family, GroupKey, Kind};
+use crate::model::{Family, GroupKey, Kind, Metric};
 use crate::push::check::{OwnKind, check, check_timestamps, collide, family_fault};
 use crate::push::refusal::Refusal;
 use crate::push::rewrite::{PUSH_TIME, rewrite};
-use crate::store::{FamilyFacts, Packed, Pusher, decode_metrics, encode_metrics};
+use crate::store::{FamilyFacts, Fresh, Packed, Pusher, decode_metrics};
 use crate::ttl::Ttl;
 use crate::view::RenderedFamily;
 
 use super::request::{FailedPush, Method};
+
+/// A text below this is kept with the room that it was given, since copying it costs more.
+const LARGE_TEXT: usize = 64 * 1024;
 
 /// A push ready for the writer.
 #[derive(Debug)]
@@ -181,30 +184,38 @@ pub fn prepare_hiding(
     })))
 }
 
-/// Renders one family and encodes its series.
-pub(super) fn prepare_family(
-    family: &Family<'_>,
-    identity: &Identity,
-) -> (FamilyFacts, PreparedFamily) {
-    let rendered = render(&family.name, family, identity);
-    let series = count_lines(&rendered.text);
-    let facts = FamilyFacts {
-        name: family.name.clone().into_owned(),
-        kind: family.kind,
-        help: family.help.as_deref().map(str::to_owned),
-        pushed: None,
-        series,
-        metrics: encode_metrics(family.kind, &family.metrics),
-    };
-    (
-        facts,
-        PreparedFamily {
-            rendered,
-            series,
-            signatures: signatures(family),
-            fault: None,
-        },
-    )
+/// Renders families one behind the other: one text for the whole push, of which each family
+/// has its part.
+fn render_all(families: &[Family<'_>], identity: &Identity, bound: usize) -> Vec<RenderedFamily> {
+    let mut text = Vec::with_capacity(bound.min(LARGE_TEXT));
+    let mut ends = Vec::with_capacity(families.len());
+    for family in families {
+        let legacy = write_metrics(&mut text, family, identity);
+        ends.push((text.len(), legacy));
+    }
+    if text.len() > LARGE_TEXT {
+        text.shrink_to_fit();
+    }
+    let text = Bytes::from(text);
+    let starts = std::iter::once(0).chain(ends.iter().map(|(end, _)| *end));
+    let parts = starts
+        .zip(&ends)
+        .map(|(start, (end, legacy))| (text.slice(start..*end), *legacy));
+    families
+        .iter()
+        .zip(parts)
+        .map(|(family, (text, legacy))| rendered(&family.name, family, text, legacy))
+        .collect()
+}
+
+/// What the writer wants to know of a family.
+fn prepare_family(family: &Family<'_>, rendered: RenderedFamily) -> PreparedFamily {
+    PreparedFamily {
+        series: count_lines(&rendered.text),
+        rendered,
+        signatures: signatures(family),
+        fault: None,
+    }
 }
 
 /// Counts the labels of the grouping key and of every series together, those that
@@ -226,11 +237,15 @@ pub(super) fn render(name: &str, family: &Family<'_>, identity: &Identity) -> Re
     let mut text = Vec::with_capacity(family.metrics.len() * 96);
     let legacy = write_metrics(&mut text, family, identity);
     text.shrink_to_fit();
+    rendered(name, family, text.into(), legacy)
+}
+
+fn rendered(name: &str, family: &Family<'_>, text: Bytes, legacy: bool) -> RenderedFamily {
     RenderedFamily {
         name: name.into(),
         kind: family.kind,
         help: family.help.as_deref().map(Arc::from),
-        text: text.into(),
+        text,
         legacy,
     }
 }
@@ -240,21 +255,32 @@ fn count_lines(text: &[u8]) -> u32 {
 }
 
 fn signatures(family: &Family<'_>) -> Vec<Vec<Box<str>>> {
-    let mut signatures: HashSet<Vec<&str>> = HashSet::new();
-    let mut last: Vec<&str> = Vec::new();
-    for metric in &family.metrics {
-        let names = || metric.labels.iter().map(|label| label.name.as_ref());
-        // Nearly always so: series of a family have the same names.
-        if !signatures.is_empty() && names().eq(last.iter().copied()) {
-            continue;
-        }
-        last = names().collect();
-        signatures.insert(last.clone());
+    let names = |metric| label_names(metric);
+    let owned = |metric| names(metric).map(Into::into).collect();
+    let Some((first, others)) = family.metrics.split_first() else {
+        return Vec::new();
+    };
+    // Nearly always so: series of a family have the same names.
+    if others.iter().all(|other| names(other).eq(names(first))) {
+        return vec![owned(first)];
     }
-    signatures
-        .into_iter()
-        .map(|names| names.into_iter().map(Into::into).collect())
-        .collect()
+    let mut all: Vec<Vec<&str>> = Vec::new();
+    for metric in &family.metrics {
+        if !all
+            .last()
+            .is_some_and(|last| names(metric).eq(last.iter().copied()))
+        {
+            all.push(names(metric).collect());
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    let owned = |names: Vec<&str>| names.into_iter().map(Into::into).collect();
+    all.into_iter().map(owned).collect()
+}
+
+fn label_names<'a>(metric: &'a Metric<'_>) -> impl Iterator<Item = &'a str> {
+    metric.labels.iter().map(|label| label.name.as_ref())
 }
 
 impl PreparedPush {
@@ -273,20 +299,23 @@ impl PreparedPush {
         let sizes = families
             .iter()
             .map(|family| text_write::size_bound(family, &identity));
-        if sizes.fold(0, usize::saturating_add) > RENDERED_BYTES {
+        let bound = sizes.fold(0, usize::saturating_add);
+        if bound > RENDERED_BYTES {
             return Err(Unstorable::TooLarge);
         }
-        let mut facts = Vec::with_capacity(families.len());
-        let mut prepared = Vec::with_capacity(families.len());
-        for family in families {
-            let (of_family, rendered) = prepare_family(family, &identity);
-            facts.push(FamilyFacts {
-                pushed: pushed(&family.name),
-                ..of_family
-            });
-            prepared.push(rendered);
-        }
-        let packed = Packed::pack(&facts);
+        let rendered = render_all(families, &identity, bound).into_iter();
+        let prepared = families
+            .iter()
+            .zip(rendered)
+            .map(|(family, rendered)| prepare_family(family, rendered));
+        let prepared: Vec<PreparedFamily> = prepared.collect();
+        let fresh = families.iter().zip(&prepared);
+        let fresh = fresh.map(|(family, prepared)| Fresh {
+            family,
+            pushed: pushed(&family.name),
+            series: prepared.series,
+        });
+        let packed = Packed::of(&fresh.collect::<Vec<_>>());
         let text = prepared.iter().map(|family| family.rendered.text.len());
         Ok(Self {
             key,
@@ -342,7 +371,8 @@ impl PreparedPush {
             help: facts.help.as_deref().map(Into::into),
             metrics,
         };
-        let (_, family) = prepare_family(&family, identity);
+        let rendered = render(&family.name, &family, identity);
+        let family = prepare_family(&family, rendered);
         Ok(Self {
             key: key.clone(),
             identity: identity.clone(),

@@ -2,13 +2,10 @@
 //!
 //! Reads leave them out at the instant of the deadline; the reaper only takes
 //! them off disk and out of memory. It goes through the writer's queue like
-//! everyone else, one slice at a time and the next only when that is done, so
-//! that a hundred thousand expiries delay a push by no more than one slice.
+//! everyone else, slice by slice, so that a hundred thousand expiries delay a push by no more
+//! than one slice.
 
 use std::sync::Arc;
-
-use crate::clock::Stopwatch;
-use crate::limits::REAP_SLICE;
 
 use super::State;
 
@@ -16,29 +13,11 @@ use super::State;
 pub async fn reap_expired(state: Arc<State>) {
     loop {
         state.expiry().due(state.view().next_deadline()).await;
-        reap_due(&state).await;
-    }
-}
-
-/// Removes all that has expired by now, slice by slice.
-async fn reap_due(state: &State) {
-    let mut removed = 0;
-    loop {
-        let watch = Stopwatch::start();
-        let slice = state.view().expired(state.expiry().horizon(), REAP_SLICE);
-        if slice.is_empty() {
-            break;
-        }
-        match state.reap(slice).await {
-            Ok(groups) => {
-                removed += groups;
-                state.telemetry().observe_reap(watch.seconds());
-            }
+        match state.reap_now().await {
+            Ok(0) => {}
+            Ok(groups) => tracing::debug!(groups, "removed expired groups"),
             // What has expired stays invisible; it is removed when the store works again.
             Err(_) => state.health().accepting().await,
         }
-    }
-    if removed > 0 {
-        tracing::debug!(groups = removed, "removed expired groups");
     }
 }

@@ -12,6 +12,8 @@ use crate::store::Pusher;
 use crate::ttl::{Suspension, Ttl};
 use crate::view::{Changed, GroupId};
 
+#[cfg(doc)]
+use super::State;
 use super::policy::Switch;
 use super::prepare::PreparedPush;
 use super::shared::Reading;
@@ -63,6 +65,8 @@ pub(super) enum Request {
 pub struct DeleteMany {
     /// Which.
     pub keys: Vec<GroupKey>,
+    /// Only if they were not pushed after the push of this number: see [`State::pushes`].
+    pub pushed_until: u64,
     /// Only if their last push was before this, wall clock.
     pub pushed_before: Option<UnixNanos>,
     /// The peer's address.
@@ -164,6 +168,8 @@ pub(super) struct Look {
 #[derive(Debug)]
 pub(super) struct Waiting {
     answer: oneshot::Sender<Answer>,
+    /// Answered before the view shows it: whoever asks for the next slice of many.
+    pub(super) ahead: bool,
     /// See [`PreparedPush`]'s.
     _shares: Vec<OwnedSemaphorePermit>,
 }
@@ -188,7 +194,20 @@ impl Job {
             .filter_map(|push| push.share.take());
         let waiting = Waiting {
             answer,
+            ahead: false,
             _shares: shares.collect(),
+        };
+        Self::Judge(request, waiting)
+    }
+
+    /// One slice of what concerns very many groups, behind which the next one comes: it is
+    /// answered when it is on disk and the view begins to take it in, so that the writer is
+    /// busy meanwhile, and never more than one slice ahead.
+    pub(super) fn slice(request: Request, answer: oneshot::Sender<Answer>) -> Self {
+        let waiting = Waiting {
+            answer,
+            ahead: true,
+            _shares: Vec::new(),
         };
         Self::Judge(request, waiting)
     }
@@ -199,6 +218,7 @@ impl Job {
             switch,
             Waiting {
                 answer,
+                ahead: false,
                 _shares: Vec::new(),
             },
         )

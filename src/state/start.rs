@@ -11,10 +11,10 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::clock::{Clock, UnixNanos};
+use crate::clock::Clock;
 use crate::format::name::NameRule;
 use crate::limits::QUEUE;
-use crate::store::{CommitError, Contents, OpenError, Opened, Place, ReadError, Store};
+use crate::store::{Batch, CommitError, OpenError, Place, ReadError, Reading, Store};
 use crate::telemetry::Telemetry;
 use crate::ttl::{Horizon, Rule, Suspension, Suspensions, TtlPolicy, TtlSource};
 use crate::view::View;
@@ -27,8 +27,7 @@ use super::handle::Shared;
 use super::health::{Health, Status};
 use super::history::History;
 use super::import::{Import, ImportError};
-use super::index::Index;
-use super::load::{Derived, derive, reset_clocks};
+use super::load::{Derived, How, Restored, load};
 use super::policy::InForce;
 use super::shared::SharedStore;
 use super::writer::{Parts, Writer};
@@ -109,15 +108,19 @@ impl State {
             clock,
         } = settings;
         let policy = Arc::new(policy);
-        let mut opened = open(&place, import.as_deref(), names, &clock)?;
-        set_clocks(&mut opened, clock.ttl_now());
-        let Opened { store, contents } = opened;
+        let (store, restored) = open(&place, import.as_deref(), names, (&policy, &clock))?;
+        let Restored {
+            mut derived,
+            reset,
+            pause,
+            ended,
+        } = restored;
+        store_clocks(&store, &reset);
         telemetry.set_store_bytes(store.size_bytes());
         telemetry.observe_reload(true, clock.wall().as_seconds_f64());
         show_sources(&telemetry, &policy);
-        let suspensions = suspensions(&clock, startup_grace, &contents);
-        let history = History::new(contents.ended.clone(), keep_history);
-        let mut derived = derive(contents, &policy, clock.ttl_now(), &Index::default())?;
+        let suspensions = suspensions(&clock, startup_grace, pause);
+        let history = History::new(ended, keep_history);
         let departed = expose
             .then(|| derived.expose(&store, &policy, &clock, keep_history))
             .transpose()?;
@@ -133,15 +136,7 @@ impl State {
             telemetry,
         };
         shared.view.replace(content);
-        let parts = Parts {
-            clock: clock.clone(),
-            expiry: Arc::clone(&shared.expiry),
-            expiry_log: Arc::new(ExpiryLog::new(clock.clone(), Handle::current())),
-            health: Arc::clone(&shared.health),
-            telemetry: Arc::clone(&shared.telemetry),
-            runtime: Handle::current(),
-            keep_history,
-        };
+        let parts = parts(&shared, &clock, keep_history);
         // One batch may wait while another is applied: more would only be latency.
         let (publish, publications) = std::sync::mpsc::sync_channel(1);
         let writer = Writer {
@@ -172,6 +167,19 @@ impl State {
     }
 }
 
+/// What the writer shares with others; must be called within a runtime.
+fn parts(shared: &Shared, clock: &Clock, keep_history: Duration) -> Parts {
+    Parts {
+        clock: clock.clone(),
+        expiry: Arc::clone(&shared.expiry),
+        expiry_log: Arc::new(ExpiryLog::new(clock.clone(), Handle::current())),
+        health: Arc::clone(&shared.health),
+        telemetry: Arc::clone(&shared.telemetry),
+        runtime: Handle::current(),
+        keep_history,
+    }
+}
+
 /// When a file was written last.
 fn written(file: &Path) -> Option<std::time::SystemTime> {
     file.metadata().ok()?.modified().ok()
@@ -186,17 +194,29 @@ fn open(
     place: &Place,
     import: Option<&Path>,
     names: NameRule,
-    clock: &Clock,
-) -> Result<Opened, StateError> {
+    (policy, clock): (&TtlPolicy, &Clock),
+) -> Result<(Store, Restored), StateError> {
+    let restore = |reading: &Reading| {
+        let now = clock.ttl_now();
+        let before = None;
+        load(
+            reading,
+            How {
+                policy,
+                now,
+                before,
+            },
+        )
+    };
     let Some(file) = import else {
-        return Ok(Store::open(place)?);
+        return Ok(Store::open_with(place, restore)?);
     };
     let read = |file| Import::read(file, names, clock);
     let is_new = place.is_new().unwrap_or(false);
     let mut import = if is_new { Some(read(file)?) } else { None };
     let is_newer = written(file) > written(&place.path());
-    let opened = Store::open(place)?;
-    if opened.store.revision() > 0 {
+    let (store, restored) = Store::open_with(place, restore)?;
+    if store.revision() > 0 {
         if is_newer {
             tracing::warn!(
                 file = %file.display(),
@@ -205,30 +225,28 @@ fn open(
                  ran meanwhile; what it holds is not taken over, since only a new store does that"
             );
         }
-        return Ok(opened);
+        return Ok((store, restored));
     }
     let import = import.take().map_or_else(|| read(file), Ok)?;
     let Some(import) = import else {
-        return Ok(opened); // Nothing to import.
+        return Ok((store, restored)); // Nothing to import.
     };
-    opened.store.commit(&import.batch)?;
+    store.commit(&import.batch)?;
     import.log(file);
     drop(import);
-    let store = opened.store;
-    let contents = store.contents()?;
-    Ok(Opened { store, contents })
+    let restored = store.read(restore)?;
+    Ok((store, restored))
 }
 
-/// Sets TTL clocks by the wall clock found, and stores that. Where it cannot be stored the next
+/// Stores how TTL clocks were set by the wall clock found. Where that cannot be stored the next
 /// start sets them again, by its own clock.
-fn set_clocks(opened: &mut Opened, now: UnixNanos) {
-    let reset = reset_clocks(&mut opened.contents, now);
+fn store_clocks(store: &Store, reset: &Batch) {
     if reset.is_empty() {
         return;
     }
     let groups = reset.rows.len();
     tracing::warn!(groups, "the wall clock was set while the gateway was down");
-    if let Err(error) = opened.store.commit(&reset) {
+    if let Err(error) = store.commit(reset) {
         tracing::warn!(%error, "what age groups have by it is not stored");
     }
 }
@@ -242,10 +260,10 @@ fn show_sources(telemetry: &Telemetry, policy: &TtlPolicy) {
     }
 }
 
-fn suspensions(clock: &Clock, grace_lasts: Duration, contents: &Contents) -> Suspensions {
+fn suspensions(clock: &Clock, grace_lasts: Duration, pause: Option<Suspension>) -> Suspensions {
     Suspensions {
         grace: grace(clock, grace_lasts),
-        pause: contents.pause.clone(),
+        pause,
         reload: None,
     }
 }

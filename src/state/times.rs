@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use crate::clock::UnixNanos;
 use crate::format::form::write_sample;
 use crate::format::text_write::Identity;
 use crate::model::Kind;
@@ -35,15 +36,32 @@ static FAILED: LazyLock<TimeFamily> = LazyLock::new(|| TimeFamily {
 
 /// `push_time_seconds` and `push_failure_time_seconds` of a group; 0 where there was none.
 pub(super) fn rendered(head: &Head, identity: &Identity) -> [RenderedFamily; 2] {
-    let failed = head
-        .failure
-        .as_ref()
-        .map(|failure| failure.at)
-        .unwrap_or_default();
-    [
-        sample(&PUSHED, identity, head.last_push.as_seconds_f64()),
-        sample(&FAILED, identity, failed.as_seconds_f64()),
-    ]
+    [pushed(head, identity), failed(head, identity)]
+}
+
+/// The same without those that are as `before`: nearly every push leaves the time of the last
+/// failure as it was, and a family of the view alone.
+pub(super) fn changed(
+    before: &Head,
+    head: &Head,
+    identity: &Identity,
+) -> impl Iterator<Item = RenderedFamily> {
+    let pushed = (head.last_push != before.last_push).then(|| pushed(head, identity));
+    let failed = (failed_at(head) != failed_at(before)).then(|| failed(head, identity));
+    pushed.into_iter().chain(failed)
+}
+
+fn pushed(head: &Head, identity: &Identity) -> RenderedFamily {
+    sample(&PUSHED, identity, head.last_push.as_seconds_f64())
+}
+
+fn failed(head: &Head, identity: &Identity) -> RenderedFamily {
+    sample(&FAILED, identity, failed_at(head).as_seconds_f64())
+}
+
+fn failed_at(head: &Head) -> UnixNanos {
+    let failure = head.failure.as_ref().map(|failure| failure.at);
+    failure.unwrap_or_default()
 }
 
 /// The name that stands for both families where they are hidden.

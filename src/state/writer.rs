@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
 
 use crate::clock::{Clock, Stopwatch};
-use crate::limits::{BATCH, BATCH_BYTES, REOPEN_FIRST, REOPEN_LONGEST, RETIME_SLICE};
-use crate::store::{Batch, CommitError, OpenError, Opened, ReadError, Store};
+use crate::limits::{BATCH, BATCH_BYTES, REOPEN_FIRST, REOPEN_LONGEST, SLICE};
+use crate::store::{Batch, CommitError, OpenError, ReadError, Store};
 use crate::telemetry::Telemetry;
 use crate::ttl::TtlPolicy;
 use crate::view::Content;
@@ -22,7 +22,7 @@ use super::health::{Health, Status};
 use super::history::History;
 use super::index::Index;
 use super::judge::{Bench, Judge, Judged, PauseChange};
-use super::load::derive;
+use super::load::{How, Restored, load};
 use super::policy::Switch;
 use super::request::{Answer, Done, Job, LookRequest, Refused, Request, Waiting};
 use super::shared::SharedStore;
@@ -155,7 +155,7 @@ impl Writer {
             switch,
             answer,
         } = retime;
-        let (groups, next) = self.index.slice(next, RETIME_SLICE);
+        let (groups, next) = self.index.slice(next, SLICE);
         let done = self.store.with(|store| {
             let mut judge = Judge::new(Bench {
                 index: &mut self.index,
@@ -286,7 +286,7 @@ impl Writer {
             }
             pause = (pause * 2).min(REOPEN_LONGEST);
             match Store::reopen(&place, revision) {
-                Ok(opened) => match self.rebuild(opened) {
+                Ok(store) => match self.rebuild(store) {
                     Ok(true) => break,
                     Ok(false) => {}
                     Err(error) => return self.broken(error.to_string()),
@@ -302,17 +302,24 @@ impl Writer {
     }
 
     /// Derives everything anew; false if the store still takes no commit.
-    fn rebuild(&mut self, opened: Opened) -> Result<bool, ReadError> {
-        let Opened { store, contents } = opened;
+    fn rebuild(&mut self, store: Store) -> Result<bool, ReadError> {
         // The probe: a commit of nothing but the revision.
         if let Err(error) = store.commit(&Batch::default()) {
             tracing::warn!(%error, "the store still takes no commit");
             return Ok(false);
         }
-        self.history = History::new(contents.ended.clone(), self.parts.keep_history);
-        let pause = contents.pause.clone();
-        let now = self.parts.clock.ttl_now();
-        let mut derived = derive(contents, &self.policy, now, &self.index)?;
+        let how = How {
+            policy: &self.policy,
+            now: self.parts.clock.ttl_now(),
+            before: Some(&self.index),
+        };
+        let Restored {
+            mut derived,
+            pause,
+            ended,
+            ..
+        } = store.read(|reading| load(reading, how))?;
+        self.history = History::new(ended, self.parts.keep_history);
         if self.departed.is_some() {
             let (clock, keep) = (&self.parts.clock, self.parts.keep_history);
             self.departed = Some(derived.expose(&store, &self.policy, clock, keep)?);
@@ -390,9 +397,15 @@ impl Parts {
     }
 
     fn count(&self, judged: &Judged) {
-        for expired in &judged.expired {
-            let source = expired.source.to_string();
-            self.telemetry.count_expired_groups(&source, 1);
+        let alike = judged
+            .expired
+            .chunk_by(|one, next| one.source == next.source);
+        for alike in alike {
+            if let Some(expired) = alike.first() {
+                let source = expired.source.to_string();
+                let groups = alike.len() as u64;
+                self.telemetry.count_expired_groups(&source, groups);
+            }
         }
         self.expiry_log.note(&judged.expired);
     }

@@ -99,6 +99,12 @@ macro_rules! through_redb_error {
 through_redb_error!(ReadError: TransactionError, TableError, StorageError);
 through_redb_error!(CommitError: TransactionError, TableError, StorageError, SetDurabilityError);
 
+impl From<std::io::Error> for ReadError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Redb(redb::Error::Io(error))
+    }
+}
+
 impl From<redb::CommitError> for CommitError {
     fn from(error: redb::CommitError) -> Self {
         Self(error.into())

@@ -1,7 +1,7 @@
 //! The durable store: one redb database, one row per group.
 //!
 //! Ground truth of the gateway. Everything else (index, view, deadlines) is
-//! derived from what [`Store::open`] returns. No other module knows redb.
+//! derived from what [`Store::open_with`] shows. No other module knows redb.
 
 mod commit;
 mod disk;
@@ -11,6 +11,7 @@ mod migrate;
 mod open;
 mod place;
 mod read;
+mod reading;
 mod record;
 mod schema;
 mod trial;
@@ -21,4 +22,5 @@ pub use facts::{End, Ended, Failure, GroupFacts, Head, HiddenFamily, Pusher, Sto
 pub use open::{Contents, Opened, Store};
 pub use place::Place;
 pub use read::{GroupDetail, GroupRow, HistoryPage, Listed, Moment};
-pub use record::{FamilyFacts, Packed, decode_metrics, encode_metrics};
+pub use reading::{Extras, Reading, Rows};
+pub use record::{FamilyFacts, Fresh, Packed, decode_metrics, encode_metrics};

@@ -1,23 +1,16 @@
 //! Opening a store: tried first, changed only when it is known to be ours and whole.
 
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redb::{
-    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable,
-    StorageError,
-};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError};
 
 use super::place::Mode;
-use super::read::{all_hidden, all_marks, all_overrides, damaged as damaged_row, group_key};
-use super::record::{PAUSE_KEY, decode_group, decode_history, decode_pause};
-use super::schema::{GROUPS, HISTORY, META, META_REVISION, OVERRIDES, VERSION};
-use super::{GroupFacts, HiddenFamily, OpenError, Place, ReadError, Stored, migrate};
-use crate::clock::UnixNanos;
+use super::record::decode_group;
+use super::schema::{GROUPS, META, META_REVISION, VERSION};
+use super::{GroupFacts, OpenError, Place, ReadError, Reading, Stored, migrate};
 use crate::limits;
 use crate::model::GroupKey;
-use crate::ttl::{Override, Suspension};
 
 /// An open store. The only holder of the database.
 #[derive(Debug)]
@@ -37,74 +30,88 @@ pub struct Opened {
     pub contents: Contents,
 }
 
-/// All that a store holds. The default is what a new one holds.
-#[derive(Debug, Default)]
+/// Every group that a store held when it was opened.
+#[derive(Debug)]
 pub struct Contents {
-    /// Every group, in key order.
+    /// In key order.
     pub groups: Vec<GroupFacts>,
-    /// Families that are not shown.
-    pub hidden: BTreeMap<GroupKey, Vec<HiddenFamily>>,
-    /// What operators decided about groups.
-    pub overrides: BTreeMap<GroupKey, Override>,
-    /// The pause of expiry, if an operator asked for one.
-    pub pause: Option<Suspension>,
-    /// Number and time of every record of a gone group, oldest first.
-    pub ended: Vec<(u64, UnixNanos)>,
 }
 
 impl Store {
-    /// Opens the store at `place`, creating it where there is none, and reads all groups.
+    /// Opens the store at `place`, creating it where there is none, and collects all groups.
     ///
-    /// Everything is read and checked through a disk that keeps its writes in
-    /// memory; only then is the database opened for writing.
+    /// # Errors
+    /// As [`Self::open_with`].
+    pub fn open(place: &Place) -> Result<Opened, OpenError> {
+        let (store, groups) = Self::open_with(place, Reading::groups)?;
+        let contents = Contents { groups };
+        Ok(Opened { store, contents })
+    }
+
+    /// Opens the store at `place`, creating it where there is none, and has all that it holds
+    /// read: what `read` makes of it comes with the store.
+    ///
+    /// Everything is checked and read through a disk that keeps its writes in memory;
+    /// only if nothing is wrong with it is the database opened for writing.
     ///
     /// # Errors
     /// Says what is wrong and what to do; the bytes on disk are then unchanged.
-    pub fn open(place: &Place) -> Result<Opened, OpenError> {
+    pub fn open_with<T>(
+        place: &Place,
+        read: impl FnOnce(&Reading) -> Result<T, ReadError>,
+    ) -> Result<(Self, T), OpenError> {
         let io = |reason| OpenError::Io {
             path: place.path(),
             reason,
         };
         place.prepare().map_err(io)?;
-        let found = if place.is_new().map_err(io)? {
-            Found::default()
-        } else {
-            try_out(place)?
-        };
-        let db = connect(place, Mode::Real)?;
-        migrate::run(&db, found.version).map_err(|error| failed(place, error))?;
-        place.sync_folder().map_err(io)?;
-        let revision = read_revision(&db).map_err(|error| failed(place, error))?;
-        if revision != found.revision {
+        if place.is_new().map_err(io)? {
+            let store = Self::connect(place, 0)?;
+            let read = store.read(read).map_err(|error| unreadable(place, error))?;
+            return Ok((store, read));
+        }
+        let found = try_out(place, read)?;
+        let store = Self::connect(place, found.version)?;
+        if store.revision() != found.revision {
             return Err(OpenError::InUse(place.path()));
         }
-        let store = Self {
-            place: place.clone(),
+        Ok((store, found.read))
+    }
+
+    /// Opens a database for writing that is of this schema version.
+    fn connect(place: &Place, version: u64) -> Result<Self, OpenError> {
+        let failed = |error| failed(place, error);
+        let db = connect(place, Mode::Real)?;
+        migrate::run(&db, version).map_err(failed)?;
+        place.sync_folder().map_err(|reason| OpenError::Io {
+            path: place.path(),
+            reason,
+        })?;
+        let revision = AtomicU64::new(read_revision(&db).map_err(failed)?);
+        let place = place.clone();
+        Ok(Self {
+            place,
             db,
-            revision: AtomicU64::new(revision),
-        };
-        Ok(Opened {
-            store,
-            contents: found.contents,
+            revision,
         })
     }
 
-    /// The same after a commit has failed, when what reads show may not be on disk.
-    /// `revision` is that of the last commit that did not fail.
+    /// The same after a commit has failed, when what reads show may not be on disk; it is
+    /// read by [`Self::read`]. `revision` is that of the last commit that did not fail.
     ///
     /// A store that is gone, as when its file system is, is not created anew: all
     /// that was acknowledged would be gone without a word.
     ///
     /// # Errors
-    /// As [`Self::open`]; also if the store is older than `revision`.
-    pub fn reopen(place: &Place, revision: u64) -> Result<Opened, OpenError> {
+    /// As [`Self::open_with`]; also if the store is older than `revision`.
+    pub fn reopen(place: &Place, revision: u64) -> Result<Self, OpenError> {
         let io = |error| failed(place, redb::Error::Io(error));
         if place.is_new().map_err(io)? {
             return Err(io(ErrorKind::NotFound.into()));
         }
         place.renew().map_err(io)?;
-        let opened = Self::open(place)?;
-        let found = opened.store.revision();
+        let (store, ()) = Self::open_with(place, Reading::check)?;
+        let found = store.revision();
         if found < revision {
             let reason = format!("it is of revision {found}, and {revision} was on disk before");
             return Err(OpenError::Damaged {
@@ -112,15 +119,18 @@ impl Store {
                 reason,
             });
         }
-        Ok(opened)
+        Ok(store)
     }
 
-    /// All that is stored now.
+    /// Has all that is stored now read.
     ///
     /// # Errors
     /// If a row cannot be read or is damaged.
-    pub fn contents(&self) -> Result<Contents, ReadError> {
-        read_all(&self.db)
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&Reading) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        read(&Reading::begin(&self.db)?)
     }
 
     /// Where the store lives.
@@ -164,26 +174,29 @@ impl Store {
     }
 }
 
-/// What a trial finds in a database. The default is what a new one holds.
-#[derive(Default)]
-struct Found {
+/// What a trial finds in a database.
+struct Found<T> {
     version: u64,
     revision: u64,
-    contents: Contents,
+    read: T,
 }
 
 /// Opens, migrates and reads the database without changing it.
-fn try_out(place: &Place) -> Result<Found, OpenError> {
+fn try_out<T>(
+    place: &Place,
+    read: impl FnOnce(&Reading) -> Result<T, ReadError>,
+) -> Result<Found<T>, OpenError> {
     let failed = |error| failed(place, error);
     let db = connect(place, Mode::Trial)?;
     let version = known_version(place, &db)?;
     migrate::run(&db, version).map_err(failed)?;
-    let contents = read_all(&db).map_err(|error| unreadable(place, error))?;
+    let reading = Reading::begin(&db).map_err(|error| unreadable(place, error))?;
+    let read = read(&reading).map_err(|error| unreadable(place, error))?;
     let revision = read_revision(&db).map_err(failed)?;
     Ok(Found {
         version,
         revision,
-        contents,
+        read,
     })
 }
 
@@ -272,61 +285,4 @@ fn read_revision(db: &Database) -> Result<u64, redb::Error> {
     Ok(meta
         .get(META_REVISION)?
         .map_or(0, |revision| revision.value()))
-}
-
-/// All that is stored.
-fn read_all(db: &Database) -> Result<Contents, ReadError> {
-    let txn = db.begin_read()?;
-    let mut marks = all_marks(&txn)?;
-    let mut groups = Vec::new();
-    for row in txn.open_table(GROUPS)?.iter()? {
-        let (key, row) = row?;
-        let key = group_key(key.value())?;
-        let (head, stored) = decode_group(key.as_bytes(), row.value())
-            .map_err(|reason| damaged_row(&key, reason))?;
-        let head = marks.remove(&key).unwrap_or(head);
-        let stored = Some(stored);
-        groups.push(GroupFacts { key, head, stored });
-    }
-    let only_marked = marks.into_iter();
-    groups.extend(only_marked.map(|(key, head)| GroupFacts {
-        key,
-        head,
-        stored: None,
-    }));
-    groups.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(Contents {
-        groups,
-        hidden: all_hidden(&txn)?,
-        overrides: all_overrides(&txn)?,
-        pause: read_pause(&txn)?,
-        ended: read_ends(&txn)?,
-    })
-}
-
-fn read_pause(txn: &ReadTransaction) -> Result<Option<Suspension>, ReadError> {
-    let overrides = txn.open_table(OVERRIDES)?;
-    let Some(row) = overrides.get(PAUSE_KEY)? else {
-        return Ok(None);
-    };
-    let damage = |reason| ReadError::Damaged {
-        group: "of the pause".to_owned(),
-        reason,
-    };
-    decode_pause(row.value()).map(Some).map_err(damage)
-}
-
-/// Number and time of every record of a gone group, oldest first.
-fn read_ends(txn: &ReadTransaction) -> Result<Vec<(u64, UnixNanos)>, ReadError> {
-    let mut ends = Vec::new();
-    for row in txn.open_table(HISTORY)?.iter()? {
-        let (number, row) = row?;
-        let number = number.value();
-        let ended = decode_history(number, row.value()).map_err(|reason| ReadError::Damaged {
-            group: format!("history record {number}"),
-            reason,
-        })?;
-        ends.push((number, ended.at));
-    }
-    Ok(ends)
 }

@@ -2,12 +2,12 @@
 //!
 //! Each call reads one consistent state of the store. It may block on the disk.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
+use super::reading::{facts, merged};
 use super::record::{
     PAUSE_KEY, decode_group, decode_group_head, decode_hidden, decode_history, decode_mark,
     decode_override,
@@ -116,22 +116,17 @@ impl Moment {
     /// If a row cannot be read.
     pub fn group(&self, key: &GroupKey) -> Result<Option<GroupFacts>, ReadError> {
         let bytes = key.as_bytes();
-        let damage = |reason| damaged(key, reason);
-        let mark = match self.marks.get(bytes)? {
-            Some(row) => Some(decode_mark(bytes, row.value()).map_err(damage)?),
-            None => None,
-        };
-        let row = match self.groups.get(bytes)? {
-            Some(row) => Some(decode_group(bytes, row.value()).map_err(damage)?),
-            None => None,
-        };
-        let (head, stored) = match (mark, row) {
-            (None, None) => return Ok(None),
-            (Some(mark), None) => (mark, None),
-            (mark, Some((head, stored))) => (mark.unwrap_or(head), Some(stored)),
-        };
-        let key = key.clone();
-        Ok(Some(GroupFacts { key, head, stored }))
+        let (row, mark) = (self.groups.get(bytes)?, self.marks.get(bytes)?);
+        if row.is_none() && mark.is_none() {
+            return Ok(None);
+        }
+        let (row, mark) = (row.as_ref(), mark.as_ref());
+        let facts = facts(
+            key.clone(),
+            row.map(AccessGuard::value),
+            mark.map(AccessGuard::value),
+        );
+        facts.map(Some)
     }
 
     /// Which families of a group are not shown.
@@ -183,42 +178,17 @@ impl Store {
         mut visit: impl FnMut(GroupRow<'_>) -> Result<ControlFlow<()>, ReadError>,
     ) -> Result<(), ReadError> {
         let txn = self.db.begin_read()?;
-        let mut pinned = all_overrides(&txn)?;
-        let mut hidden = all_hidden(&txn)?;
-        let (groups, marks) = (txn.open_table(GROUPS)?, txn.open_table(MARKS)?);
-        let (mut groups, mut marks) = (groups.range(from..)?, marks.range(from..)?);
-        let (mut group, mut mark) = (groups.next().transpose()?, marks.next().transpose()?);
-        // Both are in key order. A group may have a row, a newer head, or both.
-        loop {
-            let order = match (&group, &mark) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((group, _)), Some((mark, _))) => group.value().cmp(mark.value()),
-            };
-            let row = order.is_le().then(|| group.take()).flatten();
-            let newer = order.is_ge().then(|| mark.take()).flatten();
-            let key = row.as_ref().or(newer.as_ref()).map(|(key, _)| key.value());
-            let key = group_key(key.unwrap_or_default())?;
-            let pinned = pinned.remove(&key);
-            let hidden = hidden.remove(&key).unwrap_or_default();
-            let shown = GroupRow {
-                row: row.as_ref().map(|(_, row)| row.value()),
-                newer: newer.as_ref().map(|(_, mark)| mark.value()),
+        let (overrides, hidden) = (txn.open_table(OVERRIDES)?, txn.open_table(HIDDEN)?);
+        merged(&txn, from, |key, row, newer| {
+            let key = group_key(key)?;
+            visit(GroupRow {
+                row,
+                newer,
+                pinned: override_of(&overrides, &key)?,
+                hidden: hidden_of(&hidden, &key)?,
                 key,
-                pinned,
-                hidden,
-            };
-            if visit(shown)?.is_break() {
-                return Ok(());
-            }
-            if row.is_some() {
-                group = groups.next().transpose()?;
-            }
-            if newer.is_some() {
-                mark = marks.next().transpose()?;
-            }
-        }
+            })
+        })
     }
 
     /// Shows those of these groups that there are to `visit`, each with its place among them,
@@ -244,13 +214,10 @@ impl Store {
                 continue;
             };
             let head = head.map_err(|reason| damaged(key, reason))?;
-            let pinned = overrides.get(bytes)?;
-            let pinned = pinned.map(|row| decode_override(bytes, row.value()));
-            let pinned = pinned.transpose().map_err(|reason| damaged(key, reason))?;
             let listed = Listed {
                 key: key.clone(),
                 head,
-                pinned,
+                pinned: override_of(&overrides, key)?,
                 hidden: hidden_of(&hidden, key)?,
             };
             if visit(at, listed).is_break() {
@@ -290,10 +257,7 @@ impl Store {
             Some(row) => Some(decode_group(bytes, row.value()).map_err(damage)?),
             None => None,
         };
-        let pinned = match txn.open_table(OVERRIDES)?.get(bytes)? {
-            Some(row) => Some(decode_override(bytes, row.value()).map_err(damage)?),
-            None => None,
-        };
+        let pinned = override_of(&txn.open_table(OVERRIDES)?, key)?;
         let hidden = hidden_of(&txn.open_table(HIDDEN)?, key)?;
         let (head, families) = match (mark, stored) {
             (None, None) => return Ok(None),
@@ -358,19 +322,6 @@ fn families(stored: &Stored) -> Result<Vec<(FamilyFacts, UnixNanos)>, &'static s
         .collect())
 }
 
-/// Heads that are newer than those of their rows.
-pub(super) fn all_marks(txn: &ReadTransaction) -> Result<BTreeMap<GroupKey, Head>, ReadError> {
-    let mut heads = BTreeMap::new();
-    for row in txn.open_table(MARKS)?.iter()? {
-        let (key, row) = row?;
-        let key = group_key(key.value())?;
-        let head =
-            decode_mark(key.as_bytes(), row.value()).map_err(|reason| damaged(&key, reason))?;
-        heads.insert(key, head);
-    }
-    Ok(heads)
-}
-
 fn hidden_of(
     hidden: &ReadOnlyTable<&'static [u8], &'static [u8]>,
     key: &GroupKey,
@@ -380,6 +331,16 @@ fn hidden_of(
         Some(row) => decode_hidden(bytes, row.value()).map_err(|reason| damaged(key, reason)),
         None => Ok(Vec::new()),
     }
+}
+
+fn override_of(
+    overrides: &ReadOnlyTable<&'static [u8], &'static [u8]>,
+    key: &GroupKey,
+) -> Result<Option<Override>, ReadError> {
+    let bytes = key.as_bytes();
+    let row = overrides.get(bytes)?;
+    let of = row.map(|row| decode_override(bytes, row.value()));
+    of.transpose().map_err(|reason| damaged(key, reason))
 }
 
 /// Families that are not shown, group by group.

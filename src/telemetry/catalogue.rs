@@ -110,6 +110,9 @@ catalogue! {
         "Time to answer a scrape, until its last byte was handed over.";
     SCRAPE_INTERVAL = Gauge "tidegate_scrape_interval_seconds":
         "Time between scrapes of the most frequent regular scraper, 0 if not known yet.";
+    SCRAPES_CUT = Counter "tidegate_scrapes_cut_total":
+        "Scrapers cut off before they had their whole answer: too slow, or holding memory \
+         that newer scrapes need.";
     SERIES = Gauge "tidegate_series":
         "Pushed series stored.";
     COMMIT = Summary "tidegate_store_commit_duration_seconds":

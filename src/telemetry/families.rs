@@ -140,7 +140,14 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
     let tallies = tallies
         .into_iter()
         .map(|(own, tally)| own.family(vec![summary(vec![], tally, vec![])]));
-    values.chain(tallies).chain([expired, by_source]).collect()
+    let cut = [
+        ("slow", numbers.cut_slow),
+        ("memory", numbers.cut_for_memory),
+    ];
+    let cut = cut.map(|(reason, count)| number(vec![Label::new("reason", reason)], double(count)));
+    let cut = own::SCRAPES_CUT.family(cut.into());
+    let labelled = [expired, by_source, cut];
+    values.chain(tallies).chain(labelled).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the exposition prints doubles")]
@@ -177,7 +184,7 @@ fn double(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ExpiryNumbers;
+    use super::super::{CutScrape, ExpiryNumbers};
     use super::*;
     use crate::model::Kind;
 
@@ -190,6 +197,8 @@ mod tests {
         telemetry.count_request("push", "PUT", 200);
         telemetry.observe_push("put", 0.5, 300.0);
         telemetry.observe_scrape(0.25);
+        telemetry.count_cut_scrapes(CutScrape::Slow, 1);
+        telemetry.count_cut_scrapes(CutScrape::Memory, 2);
         telemetry.set_stored(2, 40);
         telemetry.set_expiry(ExpiryNumbers {
             default_seconds: 3600.0,
@@ -365,6 +374,7 @@ mod tests {
             ),
             ("tidegate_store_commit_duration_seconds", &[": 2/0.5"]),
             ("tidegate_scrape_duration_seconds", &[": 1/0.25"]),
+            ("tidegate_scrapes_cut_total", &["slow: 1", "memory: 2"]),
             ("tidegate_ttl_reap_duration_seconds", &[": 1/0.0625"]),
             (
                 "tidegate_groups_expired_total",

@@ -57,6 +57,8 @@ struct Numbers {
     hidden: usize,
     store_bytes: u64,
     scrape: Tally,
+    cut_slow: u64,
+    cut_for_memory: u64,
     commit: Tally,
     commits: u64,
     commit_errors: u64,
@@ -65,6 +67,15 @@ struct Numbers {
     groups_expired: BTreeMap<String, u64>,
     password_checks: u64,
     web_config_refused: bool,
+}
+
+/// Why a scraper was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CutScrape {
+    /// It had not taken its answer in time.
+    Slow,
+    /// It held memory that was needed.
+    Memory,
 }
 
 /// How expiry stands at a scrape.
@@ -140,6 +151,15 @@ impl Telemetry {
     /// Counts a scrape that was answered.
     pub fn observe_scrape(&self, seconds: f64) {
         self.numbers().scrape.observe(seconds);
+    }
+
+    /// Counts scrapers that were cut off before they had their whole answer.
+    pub fn count_cut_scrapes(&self, why: CutScrape, scrapes: u64) {
+        let mut numbers = self.numbers();
+        *match why {
+            CutScrape::Slow => &mut numbers.cut_slow,
+            CutScrape::Memory => &mut numbers.cut_for_memory,
+        } += scrapes;
     }
 
     /// How many groups and how many pushed series are stored now.

@@ -56,6 +56,11 @@ impl Group {
         self.hidden.contains_key(PUSH_TIME)
     }
 
+    /// Whether the view has these series: not before its first push is judged to the end.
+    pub(super) fn shows_times(&self) -> bool {
+        self.pushed > 0 && !self.hides_times()
+    }
+
     /// Whether it has expired at a horizon of expiry.
     pub(super) fn is_expired(&self, horizon: Horizon) -> bool {
         self.schedule.is_expired(self.pushed, horizon)
@@ -159,8 +164,12 @@ impl Index {
         let id = self
             .find(&group.key)
             .unwrap_or_else(|| self.add(&group.key));
+        let old = self.groups[id.0 as usize].as_ref();
         for held in &group.families {
-            self.families.hold(held.family, id);
+            // Looking a group up among thousands of holders costs more than all else here.
+            if !old.is_some_and(|old| old.holds(held.family)) {
+                self.families.hold(held.family, id);
+            }
         }
         if let Some(old) = &self.groups[id.0 as usize] {
             self.watch.remove(id, &old.hidden);
@@ -287,7 +296,8 @@ impl Index {
     }
 
     fn release(&mut self, id: GroupId, gone: &[Held]) -> Vec<Arc<str>> {
-        let mut names = Vec::with_capacity(gone.len());
+        // With room for the names of the families that the gateway adds to every group.
+        let mut names = Vec::with_capacity(gone.len() + 4);
         for held in gone {
             if !self.watch.is_idle()
                 && let Some(found) = self.families.get(held.family)

@@ -297,7 +297,10 @@ impl<'a> Judge<'a> {
         } = holds;
         let has_times = !hidden.contains_key(PUSH_TIME);
         if has_times {
-            set.extend(times::rendered(&head, identity));
+            match self.index.group(&key).filter(|group| group.shows_times()) {
+                Some(old) => set.extend(times::changed(&old.head, &head, identity)),
+                None => set.extend(times::rendered(&head, identity)),
+            }
         }
         self.stage_hidden(&key, &hidden);
         let pinned = self.pinned(&key, head.clock_start);

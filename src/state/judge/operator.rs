@@ -3,6 +3,7 @@
 use super::{Judge, PauseChange, no_such_group};
 use crate::format::text_write::Identity;
 use crate::model::GroupKey;
+use crate::state::index::Group;
 use crate::state::request::{Answer, DeleteMany, Done, NewOverride, Pause, Pin, PinMany};
 use crate::store::End;
 use crate::ttl::{Horizon, Override, Suspension};
@@ -29,16 +30,16 @@ impl Judge<'_> {
 
     /// Deletes those of these groups that are there and were not pushed lately.
     pub(super) fn delete_many(&mut self, which: &DeleteMany) -> Done {
+        let is_meant = |group: &Group| {
+            let limit = which.pushed_before;
+            group.pushed <= which.pushed_until
+                && limit.is_none_or(|limit| group.head.last_push < limit)
+        };
         let mut groups = 0;
         for key in &which.keys {
             self.forget_if_expired(key);
-            let Some(id) = self.index.find(key) else {
-                continue;
-            };
-            let pushed = self.index.get(id).map(|group| group.head.last_push);
-            if which
-                .pushed_before
-                .is_none_or(|limit| pushed.is_some_and(|at| at < limit))
+            if let Some(id) = self.index.find(key)
+                && self.index.get(id).is_some_and(is_meant)
             {
                 self.delete_group(id, &which.by);
                 groups += 1;

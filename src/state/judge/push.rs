@@ -13,7 +13,7 @@ use crate::state::index::{Held, HiddenFamilies};
 use crate::state::prepare::{PreparedFamily, PreparedPush};
 use crate::state::request::{Answer, Done, FailedPush, Method, Refused};
 use crate::state::twin::expired_twins;
-use crate::store::{Failure, FamilyFacts, Head, Packed, ReadError, Stored};
+use crate::store::{Failure, FamilyFacts, Head, Packed, Pusher, ReadError, Stored};
 
 impl Judge<'_> {
     pub(super) fn push(&mut self, push: PreparedPush) -> Result<Answer, ReadError> {
@@ -49,7 +49,7 @@ impl Judge<'_> {
     /// be shown, `removed` families that the group showed and that were taken out before.
     pub(super) fn store(
         &mut self,
-        push: PreparedPush,
+        mut push: PreparedPush,
         mut hidden: HiddenFamilies,
         removed: Vec<Arc<str>>,
     ) -> Result<Answer, ReadError> {
@@ -67,7 +67,8 @@ impl Judge<'_> {
         }
         holds.extend(&kept);
         hidden.extend(kept_hidden);
-        let head = self.pushed_head(&push, &holds, &hidden);
+        let pusher = std::mem::take(&mut push.pusher);
+        let head = self.pushed_head(&push, pusher, &holds, &hidden);
         if heartbeat {
             self.staged.write_head(push.key.clone(), head.clone());
         } else {
@@ -135,7 +136,13 @@ impl Judge<'_> {
         }
     }
 
-    fn pushed_head(&self, push: &PreparedPush, holds: &[Held], hidden: &HiddenFamilies) -> Head {
+    fn pushed_head(
+        &self,
+        push: &PreparedPush,
+        pusher: Pusher,
+        holds: &[Held],
+        hidden: &HiddenFamilies,
+    ) -> Head {
         let hidden = hidden
             .iter()
             .filter(|(name, _)| name.as_ref() != PUSH_TIME)
@@ -152,7 +159,7 @@ impl Judge<'_> {
             pushes: old.map_or(0, |old| old.pushes) + 1,
             families: u32::try_from(all().count()).unwrap_or(u32::MAX),
             series: all().map(u64::from).sum(),
-            pusher: push.pusher.clone(),
+            pusher,
             failure: old.and_then(|old| old.failure.clone()),
         }
     }
