@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::PolicySource;
 use crate::format::name::NameRule;
 use crate::http::{Context, Doors, Limits, Listener, Server, Site, reload_policy};
-use crate::limits::{KEEP_HISTORY, MAX_BODY};
+use crate::limits::{KEEP_HISTORY, MAX_BODY, REPLACED_BYTES};
 use crate::state::{Loaded, State, StateError, StateSettings, reap_expired};
 use crate::store::Place;
 use crate::telemetry::Telemetry;
@@ -32,6 +32,9 @@ pub struct GatewaySettings {
     pub expose: bool,
     /// Largest request body as sent, bytes.
     pub max_body: usize,
+    /// Bytes that scrapes may hold of what has been replaced since they began, or as many as
+    /// there are to scrape; see [`REPLACED_BYTES`].
+    pub max_replaced: usize,
     /// Whether inconsistent pushes are taken, and what cannot be shown of them hidden.
     pub hide_inconsistent: bool,
     /// Names that pushed metrics and labels may have.
@@ -60,6 +63,7 @@ impl GatewaySettings {
             startup_grace: Duration::ZERO,
             expose: false,
             max_body: MAX_BODY,
+            max_replaced: REPLACED_BYTES,
             hide_inconsistent: false,
             names: NameRule::Legacy,
             doors: Doors::default(),
@@ -97,6 +101,7 @@ impl Gateway {
             startup_grace,
             expose,
             max_body,
+            max_replaced,
             hide_inconsistent,
             names,
             doors,
@@ -110,6 +115,7 @@ impl Gateway {
         let started = clock.wall();
         let limits = Limits {
             body: max_body,
+            replaced: max_replaced,
             hide_inconsistent,
             names,
         };

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::Lists;
 use super::gate::Gate;
 use super::page::FormKey;
+use super::running::Running;
 use crate::clock::UnixNanos;
 use crate::config::PolicySource;
 use crate::format::name::NameRule;
@@ -23,6 +24,9 @@ pub struct Limits {
     pub body: usize,
     /// Whether inconsistent ones are taken: `--push.disable-consistency-check`.
     pub hide_inconsistent: bool,
+    /// Bytes that scrapes may hold of what has been replaced:
+    /// [`REPLACED_BYTES`](crate::limits::REPLACED_BYTES).
+    pub replaced: usize,
     /// Names that metrics and labels may have: `--push.enable-utf8-names`.
     pub names: NameRule,
 }
@@ -76,6 +80,8 @@ pub struct Context {
     pub(super) large_pushes: Arc<Semaphore>,
     /// Scrapes at once; further ones wait.
     pub(super) scrapes: Arc<Semaphore>,
+    /// The scrapes that are being answered.
+    pub(super) running: Running,
     /// Answers at once that read the whole store; further ones wait.
     pub(super) dumps: Arc<Semaphore>,
 }
@@ -107,6 +113,7 @@ impl Context {
             bodies: Arc::new(Semaphore::new(BODY_BYTES_IN_FLIGHT / BODY_UNIT)),
             large_pushes: Arc::new(Semaphore::new(LARGE_PUSHES)),
             scrapes: Arc::new(Semaphore::new(SCRAPES)),
+            running: Running::default(),
             dumps: Arc::new(Semaphore::new(DUMPS)),
         }
     }

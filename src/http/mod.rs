@@ -14,6 +14,7 @@ mod page;
 mod push;
 mod reply;
 mod route;
+mod running;
 mod scrape;
 mod serve;
 mod session;

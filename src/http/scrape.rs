@@ -1,5 +1,6 @@
 //! GET of the exposition.
 
+use std::future::Future as _;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 use std::vec::IntoIter;
+use std::{collections::VecDeque, io};
 
 use axum::body::{Body, HttpBody};
 use axum::http::HeaderMap;
@@ -15,6 +17,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame as BodyFrame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::Busy;
@@ -26,14 +29,20 @@ use crate::format::form::{Form, write_metrics};
 use crate::format::negotiate::accepts_gzip;
 use crate::format::prototext::Prototext;
 use crate::format::text_write::Identity;
-use crate::limits::SCRAPE_TIME;
+use crate::limits::{CHUNK_BYTES, SCRAPE_TIME};
 use crate::model::Family;
+use crate::parallel::cores;
 use crate::state::{Shown, State};
-use crate::telemetry::own_kind;
-use crate::view::{Clashes, Frame, OwnFamily, Snapshot, exposition, gzip};
+use crate::telemetry::{CutScrape, own_kind};
+use crate::view::{
+    Clashes, Compressor, Frame, Holding, Member, OwnFamily, Snapshot, Zipped, exposition, gzip, zip,
+};
 
-/// Compressed or printed frames made ahead of what the scraper has taken.
+/// Printed frames made ahead of what the scraper has taken.
 const AHEAD: usize = 8;
+
+/// Text compressed by one thread at a time, bytes.
+const ZIPPED_AT_ONCE: usize = 8 * CHUNK_BYTES;
 
 /// Who scrapes.
 pub(super) struct Scraper<'a> {
@@ -62,11 +71,15 @@ pub(super) async fn scrape(
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let lease = Lease {
         _permit: permit,
-        _cut: cut_after(time_limit(headers), scraper.cut),
+        _cut: cut_after(time_limit(headers), scraper.cut, {
+            let telemetry = Arc::clone(&context.telemetry);
+            move || telemetry.count_cut_scrapes(CutScrape::Slow, 1)
+        }),
     };
     let (snapshot, offer) = snapshot_for(state, negotiate(accept)).await;
     let clashes = clashes(&snapshot).await;
     let frames = frames(context, state, &snapshot, &clashes);
+    let frames = taken_of(context, snapshot.form(), frames, scraper.cut);
     let shown = Shown {
         pushes: snapshot.pushes(),
         began,
@@ -89,7 +102,7 @@ pub(super) async fn scrape(
     let zipped = accepts_gzip(encodings);
     let body = match (offer.layout, zipped) {
         (Layout::Text | Layout::Delimited, false) => Body::new(Plain::new(frames, done)),
-        (Layout::Text | Layout::Delimited, true) => Body::new(ahead(gzip(frames), done)),
+        (Layout::Text | Layout::Delimited, true) => Body::new(Zipping::new(frames, done)),
         (layout, false) => {
             let printed = printed(frames, layout).map(Frame::into_bytes);
             Body::new(ahead(printed, done))
@@ -162,10 +175,52 @@ async fn clashes(snapshot: &Arc<Snapshot>) -> Clashes {
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
 }
 
-/// Frames as the text form of protobuf.
-fn printed(frames: Vec<Frame>, layout: Layout) -> impl Iterator<Item = Frame> {
-    let mut printer = Prototext::new(layout == Layout::CompactText);
+/// Notes what this scrape holds, and makes room for it.
+fn taken_of(context: &Context, form: Form, frames: Vec<Frame>, cut: &CancellationToken) -> Frames {
+    let holding = Arc::new(Holding::new(form, &frames));
+    let count = context
+        .running
+        .begin(&holding, cut, context.limits.replaced);
+    if count > 0 {
+        tracing::warn!(
+            count,
+            "scrapers that held much of what has been replaced were cut off"
+        );
+        context
+            .telemetry
+            .count_cut_scrapes(CutScrape::Memory, count as u64);
+    }
     let frames = frames.into_iter();
+    Frames { frames, holding }
+}
+
+/// The frames of a scrape; those that are taken are noted as no longer held.
+struct Frames {
+    frames: IntoIter<Frame>,
+    holding: Arc<Holding>,
+}
+
+impl Frames {
+    fn len(&self) -> usize {
+        self.frames.len()
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Frame;
+
+    fn next(&mut self) -> Option<Frame> {
+        let frame = self.frames.next();
+        if frame.is_some() {
+            self.holding.take();
+        }
+        frame
+    }
+}
+
+/// Frames as the text form of protobuf.
+fn printed(frames: Frames, layout: Layout) -> impl Iterator<Item = Frame> {
+    let mut printer = Prototext::new(layout == Layout::CompactText);
     frames.map(move |frame| Frame::Text(printer.print(&frame.into_bytes()).into()))
 }
 
@@ -191,9 +246,13 @@ pub(super) fn time_limit(headers: &HeaderMap) -> Duration {
         .map_or(SCRAPE_TIME, |limit| limit.min(SCRAPE_TIME))
 }
 
-/// Cuts a connection after some time, unless what is returned is dropped before.
+/// Cuts a connection after some time and then does `then`, unless what is returned is dropped before.
 /// A scraper that takes nothing would otherwise hold its snapshot for ever.
-pub(super) fn cut_after(limit: Duration, connection: &CancellationToken) -> DropGuard {
+pub(super) fn cut_after(
+    limit: Duration,
+    connection: &CancellationToken,
+    then: impl FnOnce() + Send + 'static,
+) -> DropGuard {
     let finished = CancellationToken::new();
     let guard = finished.clone().drop_guard();
     let connection = connection.clone();
@@ -208,6 +267,7 @@ pub(super) fn cut_after(limit: Duration, connection: &CancellationToken) -> Drop
                 "a scraper took too long and was cut off"
             );
             connection.cancel();
+            then();
         }
     });
     guard
@@ -262,19 +322,16 @@ impl Drop for Done {
 
 /// An exposition as it is: every frame is the view's own bytes.
 struct Plain {
-    frames: IntoIter<Frame>,
+    frames: Frames,
     left: u64,
     done: Done,
 }
 
 impl Plain {
-    fn new(frames: Vec<Frame>, done: Done) -> Self {
-        let left = frames.iter().map(|frame| frame.len() as u64).sum();
-        Self {
-            frames: frames.into_iter(),
-            left,
-            done,
-        }
+    fn new(frames: Frames, done: Done) -> Self {
+        let left = frames.frames.as_slice().iter();
+        let left = left.map(|frame| frame.len() as u64).sum();
+        Self { frames, left, done }
     }
 }
 
@@ -303,7 +360,106 @@ impl HttpBody for Plain {
     }
 }
 
-/// An exposition that a blocking thread makes a few frames ahead of the scraper.
+/// An exposition compressed on the blocking pool, on all cores, a little ahead of the
+/// scraper. What was compressed before is taken as it is.
+struct Zipping {
+    frames: Frames,
+    /// Parts behind what the scraper has taken, in order.
+    parts: VecDeque<Part>,
+    /// Those that have nothing to do: one for each part that is on its way.
+    idle: Vec<Compressor>,
+    ready: IntoIter<Bytes>,
+    /// Taken out when all is handed over.
+    member: Option<Member>,
+    done: Done,
+}
+
+enum Part {
+    Here(Zipped),
+    Coming(JoinHandle<(Zipped, Compressor)>),
+}
+
+impl Zipping {
+    fn new(frames: Frames, done: Done) -> Self {
+        Self {
+            frames,
+            parts: VecDeque::new(),
+            idle: Vec::new(),
+            ready: vec![Member::header()].into_iter(),
+            member: Some(Member::default()),
+            done,
+        }
+    }
+
+    /// Has parts compressed until enough are on their way.
+    fn fill(&mut self) {
+        while self.parts.len() < 2 * cores() && self.frames.len() > 0 {
+            let (mut some, mut bytes, mut new) = (Vec::new(), 0, false);
+            while bytes < ZIPPED_AT_ONCE
+                && let Some(frame) = self.frames.next()
+            {
+                bytes += frame.len();
+                new |= !frame.is_compressed();
+                some.push(frame);
+            }
+            let mut compressor = self.idle.pop().unwrap_or_default();
+            if new {
+                let work = move || (zip(some, &mut compressor), compressor);
+                let part = Part::Coming(tokio::task::spawn_blocking(work));
+                self.parts.push_back(part);
+            } else {
+                self.parts.push_back(Part::Here(zip(some, &mut compressor)));
+                self.idle.push(compressor);
+            }
+        }
+    }
+
+    /// The next part, or what stands behind the last one.
+    fn poll_part(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<Option<Vec<Bytes>>>> {
+        self.fill();
+        let Some(part) = self.parts.front_mut() else {
+            let trailer = self.member.take().map(|member| vec![member.trailer()]);
+            return Poll::Ready(Ok(trailer));
+        };
+        if let Part::Coming(coming) = part {
+            let (zipped, compressor) = ready!(Pin::new(coming).poll(cx))?;
+            self.idle.push(compressor);
+            *part = Part::Here(zipped);
+        }
+        let Some(Part::Here(part)) = self.parts.pop_front() else {
+            return Poll::Ready(Ok(None)); // Never: it is there by now.
+        };
+        let member = self.member.as_mut();
+        Poll::Ready(Ok(member.map(|member| member.add(part))))
+    }
+}
+
+impl HttpBody for Zipping {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
+        loop {
+            if let Some(bytes) = self.ready.next() {
+                return Poll::Ready(Some(Ok(BodyFrame::data(bytes))));
+            }
+            match ready!(self.poll_part(cx)) {
+                Ok(Some(pieces)) => self.ready = pieces.into_iter(),
+                Ok(None) => {
+                    self.done.last();
+                    return Poll::Ready(None);
+                }
+                // It has panicked: this is no whole answer.
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+}
+
+/// An exposition that a blocking thread makes, a few frames ahead of the scraper.
 struct Ahead {
     frames: mpsc::Receiver<Bytes>,
     /// Set by the thread when it has made all there is.

@@ -154,26 +154,27 @@ fn by_key(
     asked: &Asked,
     standing: &Standing,
 ) -> Result<(Vec<shape::Group>, Option<String>), ReadError> {
-    let mut page = Vec::new();
+    let after = asked.after.as_ref().map(|after| after.key.as_slice());
+    let mut page: Vec<shape::Group> = Vec::new();
     let (mut last, mut next) = (None, None);
-    store.list(|listed| {
-        let place = Cursor::of(0, &listed.key);
-        let ahead = asked.after.as_ref().is_none_or(|after| place > *after);
-        if !ahead || !asked.selection.matches(&listed.key) {
-            return ControlFlow::Continue(());
+    store.walk_from(after.unwrap_or_default(), |row| {
+        let is_new = after.is_none_or(|after| row.key().as_bytes() > after);
+        if !is_new || !asked.selection.matches(row.key()) {
+            return Ok(ControlFlow::Continue(()));
         }
+        let listed = row.listed()?;
         let Some((schedule, state)) = shown(&listed, asked, standing) else {
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         };
         if page.len() == asked.limit {
             next = last.take();
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
         page.push(shape::group(&listed, &schedule, state, Now::at(standing)));
-        last = Some(place);
-        ControlFlow::Continue(())
+        last = Some(listed.key);
+        Ok(ControlFlow::Continue(()))
     })?;
-    Ok((page, next.map(|place: Cursor| place.encode())))
+    Ok((page, next.map(|key| Cursor::of(0, &key).encode())))
 }
 
 /// The keys of all groups that are asked for, in order; `None` if they take too much memory.
@@ -184,17 +185,18 @@ fn sorted(
 ) -> Result<Option<Vec<GroupKey>>, ReadError> {
     let mut places = Vec::new();
     let mut bytes = 0;
-    store.list(|listed| {
-        if asked.selection.matches(&listed.key)
-            && let Some((schedule, _)) = shown(&listed, asked, standing)
-        {
-            bytes += lists::bytes_of(&listed.key);
-            places.push((asked.value(&listed, &schedule), listed.key));
+    store.walk(|row| {
+        if asked.selection.matches(row.key()) {
+            let listed = row.listed()?;
+            if let Some((schedule, _)) = shown(&listed, asked, standing) {
+                bytes += lists::bytes_of(&listed.key);
+                places.push((asked.value(&listed, &schedule), listed.key));
+            }
         }
         if bytes > LISTS_BYTES {
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     })?;
     if bytes > LISTS_BYTES {
         return Ok(None);

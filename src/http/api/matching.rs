@@ -1,8 +1,11 @@
 //! `/api/v1/admin/...?match[]=...`: what operators may do to all groups that match.
 //!
 //! The groups are those that are there when the request comes: one that is pushed for the
-//! first time later is not among them. Up to [`MATCHED_SLICE`] are changed in one
-//! transaction; more take several, between which pushes pass.
+//! first time later is not among them, and one that is pushed again before its turn comes is
+//! not deleted. More than [`SLICE`] take several transactions, one at a time, between which
+//! pushes pass; the answer comes when all are on disk. A transaction that fails ends the
+//! request with an error: what was changed before stays changed. A client that goes away
+//! stops nothing.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -17,9 +20,11 @@ use super::shape;
 use super::{ApiError, Outcome, read};
 use crate::clock::UnixNanos;
 use crate::http::reply;
-use crate::limits::{LISTED_LABELS, MATCHED_SLICE};
+use crate::limits::LISTED_LABELS;
+#[cfg(doc)]
+use crate::limits::SLICE;
 use crate::model::GroupKey;
-use crate::state::{Answer, DeleteMany, Done, NewOverride, PinMany, Refused, State};
+use crate::state::{Changed, DeleteMany, NewOverride, PinMany, State};
 use crate::store::Listed;
 
 /// What a request is about.
@@ -27,6 +32,8 @@ struct Matched {
     /// Selectors for the log.
     matching: String,
     keys: Vec<GroupKey>,
+    /// Labels of the first of them, for the answer.
+    labels: Value,
     dry_run: bool,
 }
 
@@ -40,23 +47,28 @@ pub(super) async fn delete(state: &Arc<State>, query: &Query, by: String) -> Out
     });
     let old =
         move |listed: &Listed| pushed_before.is_none_or(|limit| listed.head.last_push < limit);
-    let matched = Matched::find(state, query, old).await?;
-    if matched.dry_run {
-        return Ok(matched.answer(matched.keys.len()));
+    let pushed_until = state.pushes();
+    let Matched {
+        matching,
+        keys,
+        labels,
+        dry_run,
+    } = Matched::find(state, query, old).await?;
+    if dry_run {
+        return Ok(answer(keys.len(), &labels, true));
     }
-    let (groups, refused) = in_slices(&matched.keys, |keys| {
-        let by = by.clone();
-        let which = DeleteMany {
-            keys,
-            pushed_before,
-            by,
-        };
-        state.delete_many(which)
-    })
-    .await;
-    let matching = &matched.matching;
-    tracing::info!(groups, matching, by, "groups deleted by matcher");
-    refused.map_or_else(|| Ok(matched.answer(groups)), |refused| Err(refused.into()))
+    let which = DeleteMany {
+        keys,
+        pushed_until,
+        pushed_before,
+        by: by.clone(),
+    };
+    let groups = to_the_end(state, |state| async move {
+        let (groups, refused) = state.delete_many(which).await;
+        tracing::info!(groups, matching, by, "groups deleted by matcher");
+        (groups, refused)
+    });
+    Ok(answer(groups.await?, &labels, false))
 }
 
 /// Answers the Pushgateway's wipe; done when it is answered.
@@ -70,67 +82,78 @@ pub(super) async fn wipe(state: &Arc<State>, by: String) -> Response {
     }
 }
 
-/// Deletes all groups there are now; how many.
+/// Deletes all groups there are now, but those that are pushed meanwhile; how many.
 pub(in crate::http) async fn delete_all(state: &Arc<State>, by: String) -> Result<usize, ApiError> {
+    let pushed_until = state.pushes();
     let keys = read(state, |store| {
         let mut keys = Vec::new();
-        store.list(|listed| {
-            keys.push(listed.key);
-            ControlFlow::Continue(())
+        store.walk(|row| {
+            keys.push(row.key().clone());
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(keys)
     });
-    let (groups, refused) = in_slices(&keys.await?, |keys| {
-        let (pushed_before, by) = (None, by.clone());
-        state.delete_many(DeleteMany {
-            keys,
-            pushed_before,
-            by,
-        })
+    let which = DeleteMany {
+        keys: keys.await?,
+        pushed_until,
+        pushed_before: None,
+        by: by.clone(),
+    };
+    to_the_end(state, |state| async move {
+        let (groups, refused) = state.delete_many(which).await;
+        tracing::info!(groups, by, "all groups wiped");
+        (groups, refused)
     })
-    .await;
-    tracing::info!(groups, by, "all groups wiped");
-    refused.map_or(Ok(groups), |refused| Err(refused.into()))
+    .await
 }
 
 /// Sets the overrides of all groups that match.
 pub(super) async fn pin(state: &Arc<State>, query: &Query, body: PinBody, by: String) -> Outcome {
     let new = body.check(by)?;
-    let matched = Matched::find(state, query, |_| true).await?;
-    if matched.dry_run {
-        return Ok(matched.answer(matched.keys.len()));
+    let Matched {
+        matching,
+        keys,
+        labels,
+        dry_run,
+    } = Matched::find(state, query, |_| true).await?;
+    if dry_run {
+        return Ok(answer(keys.len(), &labels, true));
     }
-    let (groups, refused) = in_slices(&matched.keys, |keys| {
-        let of = Some(new.clone());
-        state.pin_many(PinMany { keys, of })
-    })
-    .await;
-    let (matching, lasts) = (&matched.matching, spelled(new.lasts));
+    let of = Some(new.clone());
+    let lasts = spelled(new.lasts);
     let NewOverride {
         ttl, reason, by, ..
     } = new;
-    tracing::info!(groups, matching, %ttl, r#for = lasts, by, reason, "TTL overrides set by matcher");
-    refused.map_or_else(|| Ok(matched.answer(groups)), |refused| Err(refused.into()))
+    let groups = to_the_end(state, |state| async move {
+        let (groups, refused) = state.pin_many(PinMany { keys, of }).await;
+        tracing::info!(groups, matching, %ttl, r#for = lasts, by, reason, "TTL overrides set by matcher");
+        (groups, refused)
+    });
+    Ok(answer(groups.await?, &labels, false))
 }
 
 /// Takes the overrides of all groups that match away; groups without one do not count.
-pub(super) async fn unpin(state: &Arc<State>, query: &Query, by: &str) -> Outcome {
+pub(super) async fn unpin(state: &Arc<State>, query: &Query, by: String) -> Outcome {
     let now = state.expiry().now();
     let overridden = move |listed: &Listed| {
         let pinned = listed.pinned.as_ref();
         pinned.is_some_and(|pinned| pinned.counts(listed.head.clock_start, now))
     };
-    let matched = Matched::find(state, query, overridden).await?;
-    if matched.dry_run {
-        return Ok(matched.answer(matched.keys.len()));
+    let Matched {
+        matching,
+        keys,
+        labels,
+        dry_run,
+    } = Matched::find(state, query, overridden).await?;
+    if dry_run {
+        return Ok(answer(keys.len(), &labels, true));
     }
-    let (groups, refused) = in_slices(&matched.keys, |keys| {
-        state.pin_many(PinMany { keys, of: None })
-    })
-    .await;
-    let matching = &matched.matching;
-    tracing::info!(groups, matching, by, "TTL overrides removed by matcher");
-    refused.map_or_else(|| Ok(matched.answer(groups)), |refused| Err(refused.into()))
+    let groups = to_the_end(state, |state| async move {
+        let (groups, refused) = state.pin_many(PinMany { keys, of: None }).await;
+        tracing::info!(groups, matching, by, "TTL overrides removed by matcher");
+        (groups, refused)
+    });
+    Ok(answer(groups.await?, &labels, false))
 }
 
 impl Matched {
@@ -151,47 +174,46 @@ impl Matched {
         let standing = state.standing();
         let keys = read(state, move |store| {
             let mut keys = Vec::new();
-            store.list(|listed| {
-                let is_meant = selection.matches(&listed.key)
-                    && wanted(&listed)
-                    && standing.judge(&listed).is_some();
-                if is_meant {
-                    keys.push(listed.key);
+            store.walk(|row| {
+                if selection.matches(row.key()) {
+                    let listed = row.listed()?;
+                    if wanted(&listed) && standing.judge(&listed).is_some() {
+                        keys.push(listed.key);
+                    }
                 }
-                ControlFlow::Continue(())
+                Ok(ControlFlow::Continue(()))
             })?;
             Ok(keys)
         });
+        let keys: Vec<GroupKey> = keys.await?;
+        let first = keys.iter().take(LISTED_LABELS).map(shape::labels);
         Ok(Self {
             matching,
-            keys: keys.await?,
+            labels: json!(first.collect::<Vec<_>>()),
+            keys,
             dry_run,
         })
     }
-
-    /// The answer where so many groups were changed, or would be.
-    fn answer(&self, groups: usize) -> Value {
-        let first = self.keys.iter().take(LISTED_LABELS);
-        let labels: Vec<_> = first.map(shape::labels).collect();
-        json!({ "groups": groups, "labels": labels, "dry_run": self.dry_run })
-    }
 }
 
-/// How many groups were changed, and why the rest was not.
-async fn in_slices<F>(
-    keys: &[GroupKey],
-    change: impl Fn(Vec<GroupKey>) -> F,
-) -> (usize, Option<Refused>)
+/// The answer where so many groups were changed, or would be.
+fn answer(groups: usize, labels: &Value, dry_run: bool) -> Value {
+    json!({ "groups": groups, "labels": labels, "dry_run": dry_run })
+}
+
+/// Carries out what changes many groups, whether or not whoever asked still waits; how many
+/// were changed.
+async fn to_the_end<F>(
+    state: &Arc<State>,
+    work: impl FnOnce(Arc<State>) -> F,
+) -> Result<usize, ApiError>
 where
-    F: Future<Output = Answer>,
+    F: Future<Output = Changed> + Send + 'static,
 {
-    let mut changed = 0;
-    for slice in keys.chunks(MATCHED_SLICE) {
-        match change(slice.to_vec()).await {
-            Ok(Done::Deleted { groups, .. } | Done::Pinned { groups }) => changed += groups,
-            Ok(_) => {}
-            Err(refused) => return (changed, Some(refused)),
-        }
-    }
-    (changed, None)
+    let done = tokio::spawn(work(Arc::clone(state))).await;
+    let (groups, refused) = done.map_err(|panic| ApiError {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        text: panic.to_string(),
+    })?;
+    refused.map_or(Ok(groups), |refused| Err(refused.into()))
 }

@@ -62,7 +62,7 @@ pub(super) async fn metrics(
         pieces,
         context: Arc::clone(context),
         method: parts.method.as_str().to_owned(),
-        _cut: scrape::cut_after(scrape::time_limit(&parts.headers), connection),
+        _cut: scrape::cut_after(scrape::time_limit(&parts.headers), connection, || {}),
         _permit: permit,
     }))
 }

@@ -340,7 +340,7 @@ async fn dispatch(
             admin::pin(state, key, json(context, &parts, body).await?, by).await
         }
         Route::PinMatching if parts.method == Method::DELETE => {
-            matching::unpin(state, &query, &by).await
+            matching::unpin(state, &query, by).await
         }
         Route::PinMatching => {
             let body = json(context, &parts, body).await?;

@@ -91,7 +91,7 @@ pub(super) async fn ask(
 pub(super) fn ask_for_all(context: &Context, state: &State) -> Result<Shown, ApiError> {
     open(context)?;
     let token = context.forms.token(ALL)?;
-    let groups = state.snapshot().groups();
+    let groups = state.groups();
     let inner = html! {
         p { "All " strong { (groups) } " groups and their metrics will be gone at once. This cannot be undone." }
         form method="post" action="wipe" {

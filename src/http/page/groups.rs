@@ -58,7 +58,7 @@ pub(super) async fn groups(
     let asked = Asked { selector, from };
     let is_first = asked.from.is_empty();
     let found = read(state, move |store| find(store, &asked, &standing, paused)).await?;
-    let stored = state.snapshot().groups();
+    let stored = state.groups();
     Ok(page(html! {
         p {
             (counted(stored as u64, "group", "groups")) " stored" @if paused { ", expiry is paused" } "."
