@@ -3,14 +3,19 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use support::client::Client;
 use support::disk::Disk;
 use support::in_process::InProcess;
 use support::process::Gateway;
 use support::pushers::{Pusher, pin_kind};
 use support::random::Seeded;
-use tidegate::clock::Clock;
-use tidegate::store::{OpenError, Store};
+use tidegate::clock::{Clock, UnixNanos};
+use tidegate::model::{GroupKey, Kind};
+use tidegate::store::{
+    Batch, FamilyFacts, Head, OpenError, Packed, RowWrite, Store, encode_metrics,
+};
 
 /// What redb reads and writes at once.
 const PAGE: usize = 4096;
@@ -116,6 +121,51 @@ fn damage_to_a_killed_store_costs_its_last_commit_at_most() {
     let flipped = refusals(flips(&image), "byte", &states);
     assert!(flipped > 100, "only {flipped} changes were found");
     refusals(cuts(&image), "end", &states);
+}
+
+/// Rows that were written whole, with families that this program cannot have written: of many
+/// such groups the first is named, whichever thread meets its own first.
+#[test]
+fn series_that_cannot_be_decoded_are_found_before_anything_is_written() {
+    let disk = Disk::default();
+    let store = Store::open(&disk.place()).expect("an empty store").store;
+    let key = |group: usize| GroupKey::new(&format!("job-{group:05}"), &BTreeMap::new());
+    let row = |group: usize| {
+        let broken = group > 2000 && group.is_multiple_of(3);
+        let families = [FamilyFacts {
+            name: "a".to_owned(),
+            kind: Kind::Gauge,
+            help: Some(group.to_string().repeat(50)),
+            pushed: None,
+            series: 0,
+            metrics: if broken {
+                vec![0xc1]
+            } else {
+                encode_metrics(Kind::Gauge, &[])
+            },
+        }];
+        let row = RowWrite::Group {
+            head: Head::default(),
+            pushed: UnixNanos(1),
+            families: Packed::pack(&families),
+        };
+        (key(group), row)
+    };
+    let rows = (0..20_000).map(row).collect();
+    let batch = Batch {
+        rows,
+        ..Batch::default()
+    };
+    store.commit(&batch).expect("a commit");
+    store.close().expect("a clean end");
+    let image = disk.bytes();
+    for _ in 0..3 {
+        let refused = InProcess::start(disk.place(), Clock::system());
+        let reason = refused.err().expect("a start that is refused");
+        assert!(reason.contains("job-02001"), "{reason}");
+        assert!(reason.contains("it was left as it is"), "{reason}");
+        assert!(disk.bytes() == image, "a refused store was changed");
+    }
 }
 
 #[test]

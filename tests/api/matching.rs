@@ -1,6 +1,7 @@
 //! Overrides of all groups that match: `PUT|DELETE /api/v1/admin/ttl?match[]=...`.
 
 use serde_json::{Value, json};
+use tidegate::limits::SLICE;
 
 use crate::client::{admin, bad, fails, get, jobs, matching, ok};
 use crate::harness::{Gateway, HOUR, NANOSECOND, SECOND};
@@ -179,14 +180,16 @@ fn more_groups_than_a_slice_take_several_transactions() {
         let groups: Vec<Value> = (from..to).map(group).collect();
         json!({ "groups": groups }).to_string()
     };
-    ok(&gateway, "POST", "push", &groups(0, 10_000));
+    ok(&gateway, "POST", "push", &groups(0, SLICE));
     let before = commits();
     let done = ok(&gateway, "PUT", &overrides("{}", ""), r#"{"ttl":"1h"}"#);
-    assert_eq!((&done["groups"], commits() - before), (&10_000.into(), 1));
+    assert_eq!((&done["groups"], commits() - before), (&SLICE.into(), 1));
     assert_eq!(done["labels"].as_array().map(Vec::len), Some(100));
-    ok(&gateway, "POST", "push", &groups(10_000, 10_001));
+    ok(&gateway, "POST", "push", &groups(SLICE, SLICE + 1));
     let before = commits();
     let done = ok(&gateway, "PUT", &overrides("{}", ""), r#"{"ttl":"1d"}"#);
-    assert_eq!((&done["groups"], commits() - before), (&10_001.into(), 2));
-    assert_eq!(get(&gateway, "groups/job/j10000")["ttl"], "1d");
+    let both = (&(SLICE + 1).into(), 2);
+    assert_eq!((&done["groups"], commits() - before), both);
+    let last = format!("groups/job/j{SLICE:05}");
+    assert_eq!(get(&gateway, &last)["ttl"], "1d");
 }

@@ -65,6 +65,15 @@ impl Disk {
         Place::disk(move || Ok(disk.clone()))
     }
 
+    /// Another disk with the same bytes, as after a power cut that came after all writes.
+    pub(crate) fn copy(&self) -> Self {
+        let inner = Inner {
+            bytes: Mutex::new(self.bytes().clone()),
+            ..Inner::default()
+        };
+        Self(Arc::new(inner))
+    }
+
     /// From now on whoever reads, or syncs, waits until what is returned is dropped.
     pub(crate) fn hold(&self, what: Held) -> Hold {
         self.gate().held = Some(what);

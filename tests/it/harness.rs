@@ -11,7 +11,7 @@ use tidegate::format::inflate::gunzip;
 use tidegate::format::name::NameRule;
 use tidegate::gateway::{Gateway as Running, GatewaySettings};
 use tidegate::http::{Doors, Gate, Site, bind};
-use tidegate::limits::{KEEP_HISTORY, MAX_BODY};
+use tidegate::limits::{KEEP_HISTORY, MAX_BODY, REPLACED_BYTES};
 use tidegate::settings::ListenAddress;
 use tidegate::store::Place;
 use tidegate::ttl::{Ttl, TtlPolicy};
@@ -33,6 +33,7 @@ pub(crate) const NANOSECOND: Duration = Duration::from_nanos(1);
 pub(crate) struct Options {
     pub(crate) policy: TtlPolicy,
     pub(crate) max_body: usize,
+    pub(crate) max_replaced: usize,
     pub(crate) reap: bool,
     pub(crate) hide_inconsistent: bool,
     pub(crate) doors: Doors,
@@ -57,6 +58,7 @@ impl Default for Options {
         Self {
             policy,
             max_body: MAX_BODY,
+            max_replaced: REPLACED_BYTES,
             reap: false,
             hide_inconsistent: false,
             doors: Doors::default(),
@@ -324,6 +326,7 @@ fn settings(folder: &TempDir, options: &Options, clock: Clock) -> GatewaySetting
     GatewaySettings {
         policy: options.policy.clone(),
         max_body: options.max_body,
+        max_replaced: options.max_replaced,
         reap: options.reap,
         hide_inconsistent: options.hide_inconsistent,
         doors: Doors {

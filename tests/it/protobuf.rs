@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use prost::Message;
+use serde_json::json;
 use tidegate::format::inflate::gunzip;
 use tidegate::format::text_write::{Identity, write_header, write_metrics};
 use tidegate::limits::{FORM_IDLE, MAX_BODY};
@@ -386,6 +387,44 @@ fn a_protobuf_scrape_follows_every_change_of_the_groups() {
     agree(&gateway);
     gateway.restart();
     agree(&gateway);
+}
+
+/// Pushes these groups in one request: help, type and number of series differ.
+fn push_many(gateway: &Gateway, groups: impl Iterator<Item = usize>, value: usize) {
+    let groups = groups.map(|group| {
+        let help = (group % 3).max(value / 5);
+        let (other, long) = (group % 400, "x".repeat(group % 50));
+        let body = format!(
+            "# HELP m Help {help}.\n# TYPE m gauge\nm {value}\nm{{x=\"{long}\"}} {value}.5\n\
+             # TYPE o{other} counter\no{other} {group}\n"
+        );
+        json!({"labels": {"job": format!("g{group}")}, "body": body})
+    });
+    let groups = json!({ "groups": groups.collect::<Vec<_>>() });
+    let answer = gateway.send("POST", "/api/v1/push", &[], groups.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// So many that they are encoded in several parts beside each other.
+#[test]
+fn a_protobuf_scrape_of_many_groups_is_the_text_whatever_share_of_them_changed() {
+    let gateway = Gateway::start();
+    push_many(&gateway, 0..2500, 1);
+    agree(&gateway);
+    push_many(&gateway, (0..2500).step_by(40), 2);
+    agree(&gateway);
+    // More than half: all is made anew.
+    push_many(&gateway, (0..2500).filter(|group| group % 5 > 0), 3);
+    for group in (0..2500).step_by(250) {
+        assert!(gateway.delete(&format!("job/g{group}")));
+    }
+    agree(&gateway);
+    push_many(&gateway, 2400..2600, 4);
+    agree(&gateway);
+    // Nobody has the smallest help any more.
+    push_many(&gateway, (0..2600).step_by(3), 5);
+    agree(&gateway);
+    assert!(gateway.scrape().contains("# HELP m Help 1."));
 }
 
 #[test]

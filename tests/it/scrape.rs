@@ -9,7 +9,7 @@ use socket2::SockRef;
 use tidegate::format::inflate::gunzip;
 use tidegate::limits::MAX_BODY;
 
-use crate::harness::{Gateway, START_SECONDS, repeated};
+use crate::harness::{Gateway, Options, START_SECONDS, repeated};
 use crate::support::{LIMIT, eventually, sample};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
@@ -377,4 +377,51 @@ fn a_scraper_that_takes_nothing_is_cut_off_when_its_own_time_is_up() {
     // The connection may end in a reset.
     let _ = stream.read_to_end(&mut body);
     assert!(body.len() < length, "{} of {length} bytes", body.len());
+}
+
+/// Sixteen old expositions would be sixteen times the memory.
+#[test]
+fn scrapers_that_hold_too_much_of_what_was_replaced_are_cut_off_the_oldest_first() {
+    let gateway = Gateway::with(Options {
+        max_replaced: 1,
+        ..Options::default()
+    });
+    let begin = || {
+        large(&gateway, 12); // In place of all there was.
+        begin_scrape(&gateway, "Connection: close\r\n")
+    };
+    // As much as is shown may be old: that is one of these scrapes beside the newest.
+    let scrapes = [begin(), begin(), begin(), begin()];
+    let whole: Vec<bool> = scrapes
+        .into_iter()
+        .map(|(mut stream, length)| {
+            let mut body = Vec::new();
+            // A connection that is cut off may end in a reset.
+            let _ = stream.read_to_end(&mut body);
+            body.len() == length
+        })
+        .collect();
+    assert_eq!(whole, [false, false, true, true]);
+    let cut = gateway.value("tidegate_scrapes_cut_total{reason=\"memory\"}");
+    assert_eq!(cut.as_deref(), Some("2"));
+}
+
+#[test]
+fn scrapers_of_what_is_still_shown_hold_nothing_more_and_all_get_it() {
+    let gateway = Gateway::with(Options {
+        max_replaced: 1,
+        ..Options::default()
+    });
+    large(&gateway, 12);
+    let scrapes: Vec<_> = (0..8)
+        .map(|number| {
+            gateway.put("job/z", &format!("seq {number}\n"));
+            begin_scrape(&gateway, "Connection: close\r\n")
+        })
+        .collect();
+    for (mut stream, length) in scrapes {
+        let mut body = Vec::new();
+        stream.read_to_end(&mut body).expect("a whole answer");
+        assert_eq!(body.len(), length);
+    }
 }
