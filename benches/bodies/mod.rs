@@ -1,8 +1,30 @@
 //! Bodies to measure with.
+#![allow(dead_code, reason = "each bench uses its own part")]
 #![expect(
     clippy::format_push_string,
     reason = "clearer, and outside the measure"
 )]
+
+use tidegate::format::form::{Encoding, Form, write_metrics};
+use tidegate::format::text_read::parse;
+use tidegate::format::text_write::Identity;
+
+/// A text body as delimited protobuf.
+pub(crate) fn delimited(text: &str) -> Vec<u8> {
+    let form = Form {
+        encoding: Encoding::Protobuf,
+        ..Form::default()
+    };
+    let mut body = Vec::new();
+    for family in parse(text.as_bytes()).expect("a body that parses") {
+        let mut metrics = Vec::new();
+        write_metrics(&mut metrics, &family, &Identity::none_in(form));
+        let help = family.help.as_deref();
+        form.write_header(&mut body, &family.name, family.kind, help, metrics.len());
+        body.extend_from_slice(&metrics);
+    }
+    body
+}
 
 /// A usual push: 2 gauges, a counter and a gauge of 4 series, a histogram of 10 lines.
 pub(crate) fn mix() -> String {

@@ -66,6 +66,11 @@ pub(crate) fn rows(groups: usize) -> Vec<(GroupKey, RowWrite)> {
         .collect()
 }
 
+/// The body of a usual push.
+pub(crate) fn body() -> String {
+    bodies::mix()
+}
+
 pub(crate) fn key(group: usize) -> GroupKey {
     let labels = BTreeMap::from([("instance".to_owned(), format!("host-{group:06}"))]);
     GroupKey::new("batch", &labels)

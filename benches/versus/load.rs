@@ -1,144 +1,210 @@
-//! 64 connections that push as fast as they are answered.
+//! Connections that push as fast as they are answered.
 
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tidegate::clock::Stopwatch;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const CONNECTIONS: usize = 64;
+use super::process;
+use super::requests::Requests;
+use super::stats::{percentile_ms, real};
+
+/// Connections of most loads.
+pub(crate) const CONNECTIONS: usize = 64;
+
+/// Gives the next group to push to, told how long it has been; `None` ends the connection.
+pub(crate) type Groups = Box<dyn FnMut(Duration) -> Option<usize> + Send>;
+
+/// Who pushes what.
+pub(crate) struct Load {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: usize,
+    pub(crate) requests: Requests,
+}
+
+/// One request that was answered.
+pub(crate) struct Push {
+    pub(crate) group: usize,
+    /// Since the load began.
+    pub(crate) answered: Duration,
+    pub(crate) took: Duration,
+}
 
 /// What pushing came to.
 pub(crate) struct Pushes {
-    pub(crate) per_second: f64,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
+    pub(crate) all: Vec<Push>,
+    pub(crate) seconds: f64,
+    /// Processor time of the pusher itself.
+    pub(crate) own_cpu: f64,
 }
 
-/// A push of 20 series in 5 families to one group.
-pub(crate) fn body(value: usize) -> String {
-    let lines = |values: &[&str], line: &dyn Fn(&str, usize) -> String| -> String {
-        values
-            .iter()
-            .zip(1..)
-            .map(|(text, number)| line(text, number))
-            .collect()
-    };
-    let rows =
-        |outcome: &str, _| format!("job_rows_total{{outcome=\"{outcome}\"}} {}\n", value * 17);
-    let depth = |queue: &str, _| format!("job_queue_depth{{queue=\"{queue}\"}} {}\n", value % 97);
-    let step = |le: &str, n| format!("job_step_seconds_bucket{{le=\"{le}\"}} {}\n", n * 3);
-    [
-        "# HELP job_duration_seconds How long the last run of the job took.\n".to_owned(),
-        format!("# TYPE job_duration_seconds gauge\njob_duration_seconds {value}.25\n"),
-        "# TYPE job_last_success gauge\njob_last_success 1.7953e+09\n".to_owned(),
-        "# HELP job_rows_total Rows handled, by outcome.\n# TYPE job_rows_total counter\n"
-            .to_owned(),
-        lines(&["inserted", "updated", "skipped", "failed"], &rows),
-        "# HELP job_queue_depth Depth of each queue.\n# TYPE job_queue_depth gauge\n".to_owned(),
-        lines(&["in", "out", "retry", "dead"], &depth),
-        "# HELP job_step_seconds Time of each step.\n# TYPE job_step_seconds histogram\n"
-            .to_owned(),
-        lines(
-            &["0.005", "0.01", "0.05", "0.1", "0.5", "1", "5", "+Inf"],
-            &step,
-        ),
-        "job_step_seconds_sum 12.5\njob_step_seconds_count 24\n".to_owned(),
-    ]
-    .concat()
+impl Pushes {
+    pub(crate) fn per_second(&self) -> f64 {
+        real(self.all.len()) / self.seconds
+    }
+
+    pub(crate) fn percentile_ms(&self, percent: usize) -> f64 {
+        let mut times: Vec<Duration> = self.all.iter().map(|push| push.took).collect();
+        percentile_ms(&mut times, percent)
+    }
 }
 
-fn request(address: SocketAddr, group: usize, value: usize) -> Vec<u8> {
-    let body = body(value);
-    format!(
-        "PUT /metrics/job/batch/instance/host-{group:06} HTTP/1.1\r\nHost: {address}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
+impl Load {
+    /// One of the usual 64 connections.
+    pub(crate) fn new(address: SocketAddr, requests: Requests) -> Self {
+        Self {
+            address,
+            connections: CONNECTIONS,
+            requests,
+        }
+    }
 
-/// Pushes every group once.
-pub(crate) fn fill(address: SocketAddr, groups: usize) {
-    run(address, move |connection| {
-        let mut groups = (connection..groups).step_by(CONNECTIONS);
-        Box::new(move |_| groups.next())
-    });
-}
-
-/// Pushes to random groups for some seconds.
-pub(crate) fn push(address: SocketAddr, groups: usize, seconds: u64) -> Pushes {
-    let limit = Duration::from_secs(seconds);
-    let watch = Stopwatch::start();
-    let mut times = run(address, move |connection| {
-        let mut state = connection as u64 + 1;
-        Box::new(move |elapsed| {
-            // A linear congruence: random enough to spread over all groups.
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (elapsed < limit).then_some(usize::try_from(state >> 33).unwrap_or_default() % groups)
+    /// Pushes each group once.
+    pub(crate) fn each(self, groups: usize) -> Pushes {
+        let step = self.connections;
+        self.run(|connection| {
+            let mut groups = (connection..groups).step_by(step);
+            Box::new(move |_| groups.next())
         })
-    });
-    let seconds = watch.seconds();
-    times.sort_unstable();
-    let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3;
-    Pushes {
-        per_second: per_second(times.len(), seconds),
-        p50_ms: at(50),
-        p99_ms: at(99),
     }
-}
 
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn per_second(count: usize, seconds: f64) -> f64 {
-    count as f64 / seconds
-}
+    /// Pushes to random groups for some time.
+    pub(crate) fn random(self, groups: usize, limit: Duration) -> Pushes {
+        self.run(|connection| {
+            let mut random = Random::new(connection);
+            Box::new(move |elapsed| (elapsed < limit).then(|| random.below(groups)))
+        })
+    }
 
-/// Gives the next group to push to, told how long it has been; `None` ends the connection.
-type Groups = Box<dyn FnMut(Duration) -> Option<usize> + Send>;
+    /// Pushes to random groups until told to end.
+    pub(crate) fn until(self, is_over: &Arc<AtomicBool>, groups: usize) -> Pushes {
+        self.run(|connection| {
+            let (is_over, mut random) = (Arc::clone(is_over), Random::new(connection));
+            Box::new(move |_| (!is_over.load(Ordering::Relaxed)).then(|| random.below(groups)))
+        })
+    }
 
-/// Runs all connections on one thread; the time of every push.
-fn run(address: SocketAddr, groups: impl Fn(usize) -> Groups) -> Vec<Duration> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        let connections: Vec<_> = (0..CONNECTIONS)
-            .map(|connection| tokio::spawn(pusher(address, groups(connection))))
-            .collect();
-        let mut times = Vec::new();
-        for connection in connections {
-            times.extend(connection.await.expect("a connection that was served"));
-        }
-        times
-    })
-}
+    /// Pushes to so many random groups.
+    pub(crate) fn some(self, groups: usize, count: usize) -> Pushes {
+        let step = self.connections;
+        self.run(|connection| {
+            let mut random = Random::new(connection);
+            let mut turns = (connection..count).step_by(step);
+            Box::new(move |_| turns.next().map(|_| random.below(groups)))
+        })
+    }
 
-async fn pusher(address: SocketAddr, mut groups: Groups) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(address).await.expect("connect");
-    stream.set_nodelay(true).expect("no delay");
-    let begin = Stopwatch::start();
-    let mut times = Vec::new();
-    let mut answer = vec![0; 4096];
-    while let Some(group) = groups(begin.elapsed()) {
+    /// Runs all connections on this thread, each with groups of its own.
+    pub(crate) fn run(self, groups: impl Fn(usize) -> Groups) -> Pushes {
+        let (pushes, ended) = self.run_until_end(groups);
+        ended.expect("answers to all requests");
+        pushes
+    }
+
+    /// The same where the gateway may go away: says how the connections ended.
+    pub(crate) fn run_until_end(
+        self,
+        groups: impl Fn(usize) -> Groups,
+    ) -> (Pushes, io::Result<()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let cpu = process::own_cpu_seconds();
         let watch = Stopwatch::start();
-        stream
-            .write_all(&request(address, group, times.len()))
-            .await
-            .expect("send");
-        let mut got = 0;
-        // Answers to pushes have no body: the head's end is the end.
-        while !answer[..got].ends_with(b"\r\n\r\n") {
-            let read = stream.read(&mut answer[got..]).await.expect("an answer");
-            assert!(read > 0, "the connection was closed");
-            got += read;
-        }
-        let line = String::from_utf8_lossy(&answer[..got.min(15)]).into_owned();
-        assert!(line.starts_with("HTTP/1.1 20"), "{line}");
-        times.push(watch.elapsed());
+        let (all, ended) = runtime.block_on(async {
+            let (mut all, mut ended) = (Vec::new(), Ok(()));
+            let begin = |connection| {
+                let pusher = Pusher {
+                    address: self.address,
+                    requests: self.requests.clone(),
+                    groups: groups(connection),
+                    watch,
+                    done: Vec::new(),
+                };
+                tokio::spawn(pusher.run())
+            };
+            let connections: Vec<_> = (0..self.connections).map(begin).collect();
+            for connection in connections {
+                let (pushes, end) = connection.await.expect("a connection that did not panic");
+                all.extend(pushes);
+                ended = ended.and(end);
+            }
+            (all, ended)
+        });
+        let pushes = Pushes {
+            all,
+            seconds: watch.seconds(),
+            own_cpu: process::own_cpu_seconds() - cpu,
+        };
+        (pushes, ended)
     }
-    times
+}
+
+/// Random enough to spread over all groups, and the same in every run (splitmix64).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: usize) -> Self {
+        Self(seed as u64)
+    }
+
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from(mixed >> 32).unwrap_or_default() % end.max(1)
+    }
+}
+
+/// One connection.
+struct Pusher {
+    address: SocketAddr,
+    requests: Requests,
+    groups: Groups,
+    watch: Stopwatch,
+    done: Vec<Push>,
+}
+
+impl Pusher {
+    async fn run(mut self) -> (Vec<Push>, io::Result<()>) {
+        let end = self.push().await;
+        (self.done, end)
+    }
+
+    async fn push(&mut self) -> io::Result<()> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let mut answer = vec![0; 4096];
+        while let Some(group) = (self.groups)(self.watch.elapsed()) {
+            let sent = self.watch.elapsed();
+            let request = self.requests.of(group, self.done.len());
+            stream.write_all(request).await?;
+            let mut got = 0;
+            // Answers to pushes have no body: the head's end is the end.
+            while !answer[..got].ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut answer[got..]).await?;
+                if read == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                got += read;
+            }
+            if !answer.starts_with(b"HTTP/1.1 20") {
+                let text = String::from_utf8_lossy(&answer[..got]);
+                return Err(io::Error::other(text.into_owned()));
+            }
+            let answered = self.watch.elapsed();
+            self.done.push(Push {
+                group,
+                answered,
+                took: answered.saturating_sub(sent),
+            });
+        }
+        Ok(())
+    }
 }

@@ -1,60 +1,88 @@
 //! How does tidegate compare with the Pushgateway, on this machine, in one run?
 //!
-//! Starts Debian's `prometheus-pushgateway` (with its consistency check and
-//! without) and the release build of tidegate, loads each with the same groups
-//! (20 series in 5 families each), pushes over 64 connections to random groups,
-//! and scrapes. Prints one table. Absolute figures vary with the machine's other
-//! work; the ratios decide.
+//! Starts the release build of tidegate and Debian's `prometheus-pushgateway`, loads them in turn with
+//! the same groups (20 series in 5 families each) and measures every row of [`rows`], several times.
+//! Prints a table; a run of everything also writes docs/benchmarks, with plots. Absolute figures vary
+//! with the machine's other work; the ratios decide.
 //!
-//!     cargo bench --bench versus -- [GROUPS] [SECONDS]     (10000 groups, 5 s)
+//!     cargo bench --bench versus                                              (everything)
+//!     cargo bench --bench versus -- --rows push --groups 10000 --runs 1       (one row)
 
+mod ask;
+mod body;
 mod load;
+mod machine;
+#[path = "../../tests/property_proto/messages.rs"]
+#[allow(dead_code, reason = "the tests use all of it")]
+mod messages;
+mod options;
+mod plots;
+mod process;
 mod program;
-mod scrape;
+mod report;
+mod requests;
+mod results;
+mod rows;
+mod spelling;
+mod stats;
 
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use machine::Setting;
+use options::Options;
 use program::Program;
+use results::Results;
+use rows::Bench;
 
-fn main() {
-    let mut numbers = std::env::args()
-        .skip(1)
-        .filter_map(|argument| argument.parse::<usize>().ok());
-    let groups = numbers.next().unwrap_or(10_000);
-    let seconds = numbers.next().unwrap_or(5) as u64;
-    println!("{groups} groups of 20 series, 64 connections, {seconds} s of pushes a row\n");
-    println!(
-        "| program | pushes/s | p50 ms | p99 ms | scrape ms | gzip first ms | gzip again ms | RSS MB |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
-    for program in [
-        Program::Tidegate,
-        Program::Pushgateway { check: false },
-        Program::Pushgateway { check: true },
-        Program::Tidegate,
-    ] {
-        row(program, groups, seconds);
+const NUMBERS: &str = "results.json";
+
+fn main() -> Result<()> {
+    let options = Options::read();
+    let folder = options.folder();
+    let results = if options.render {
+        let folder = folder.as_deref().context("no folder to read from")?;
+        serde_json::from_slice(&fs::read(folder.join(NUMBERS))?)?
+    } else {
+        measure(options, folder.as_deref())?
+    };
+    println!("{}", report::table(&results.measured));
+    if let Some(folder) = &folder {
+        write(folder, &results)?;
+        println!("For the README:\n\n{}", report::summary(&results));
     }
+    Ok(())
 }
 
-fn row(program: Program, groups: usize, seconds: u64) {
-    // The original gathers all that is stored at every checked push: it is
-    // filled with the check off and restarted from its file with the check on.
-    let running = program.start_filled(groups);
-    let address = running.address();
-    // One scrape before, so that what is made on first use is made.
-    let _ = scrape::once(address, false);
-    let pushes = load::push(address, groups, seconds);
-    let plain = scrape::median(address, false, 5);
-    let gzip_first = scrape::once(address, true);
-    let gzip_again = scrape::median(address, true, 5);
-    println!(
-        "| {} | {:.0} | {:.2} | {:.2} | {:.1} | {:.1} | {:.1} | {:.0} |",
-        program.name(),
-        pushes.per_second,
-        pushes.p50_ms,
-        pushes.p99_ms,
-        plain,
-        gzip_first,
-        gzip_again,
-        running.rss_mb(),
-    );
+/// Measures everything that is asked for, and writes after each run, so that a later one that fails
+/// takes nothing away.
+fn measure(options: Options, folder: Option<&Path>) -> Result<Results> {
+    for program in [Program::Tidegate, Program::Pushgateway] {
+        let path = program.path();
+        ensure!(
+            !options.measures(program) || program.version().is_some(),
+            "{} cannot be run; the Pushgateway is Debian's package prometheus-pushgateway",
+            path.display()
+        );
+    }
+    let mut bench = Bench::new(options, Setting::find());
+    for run in 0..bench.options.runs {
+        bench.run(run);
+        if let Some(folder) = folder {
+            write(folder, &bench.results)?;
+        }
+    }
+    Ok(bench.results)
+}
+
+fn write(folder: &Path, results: &Results) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("README.md"), report::page(results))?;
+    fs::write(
+        folder.join(NUMBERS),
+        serde_json::to_string_pretty(results)? + "\n",
+    )?;
+    plots::write(folder, results)
 }
