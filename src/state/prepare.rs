@@ -113,12 +113,7 @@ pub fn prepare(
     pusher: Pusher,
     own: OwnKind,
 ) -> Result<Prepared, Unstorable> {
-    // Before all else, since all else takes time for every label.
-    if key.as_bytes().len() > PATH_BYTES {
-        return Err(Unstorable::KeyTooLarge);
-    }
-    check_labels(&key, &families)?;
-    rewrite(&mut families, &key);
+    rewrite_bounded(&key, &mut families)?;
     if let Err(refusal) = check(&families, &key, own) {
         if !refusal.leaves_mark {
             return Err(Unstorable::Refused(refusal));
@@ -152,11 +147,7 @@ pub fn prepare_hiding(
     pusher: Pusher,
     own: OwnKind,
 ) -> Result<Prepared, Unstorable> {
-    if key.as_bytes().len() > PATH_BYTES {
-        return Err(Unstorable::KeyTooLarge);
-    }
-    check_labels(&key, &families)?;
-    rewrite(&mut families, &key);
+    rewrite_bounded(&key, &mut families)?;
     if let Err(refusal) = check_timestamps(&families) {
         return Ok(Prepared::Failed(Box::new(FailedPush {
             key,
@@ -216,6 +207,17 @@ fn prepare_family(family: &Family<'_>, rendered: RenderedFamily) -> PreparedFami
         signatures: signatures(family),
         fault: None,
     }
+}
+
+/// Rewrites families that are within the limits. Those come first, since all else takes time
+/// for every label.
+fn rewrite_bounded(key: &GroupKey, families: &mut Vec<Family<'_>>) -> Result<(), Unstorable> {
+    if key.as_bytes().len() > PATH_BYTES {
+        return Err(Unstorable::KeyTooLarge);
+    }
+    check_labels(key, families)?;
+    rewrite(families, key);
+    Ok(())
 }
 
 /// Counts the labels of the grouping key and of every series together, those that

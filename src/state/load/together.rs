@@ -1,12 +1,12 @@
 //! Threads that share the work on all groups, and what they made put together.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use crate::parallel::cores;
 use crate::store::{Batch, Extras, ReadError, Reading, Rows};
 
 use super::super::index::{Held, Index};
@@ -54,7 +54,7 @@ fn work_off(
     task: &Task<'_>,
     together: &mut Together<'_>,
 ) -> Result<Result<(), ReadError>, ReadError> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = cores();
     let (rows, waiting) = sync_channel(workers);
     let (done, made) = channel();
     // Theirs alone: when the last of them ends, by a panic even, nobody waits for them.
