@@ -123,7 +123,7 @@ fn metric(labels: &Labels, nth: usize, value: Value<'static>) -> Metric<'static>
     let mut labels = labels.clone();
     labels.insert("nth".to_owned(), nth.to_string());
     Metric {
-        labels: in_model(labels),
+        labels: in_model(labels).into(),
         value,
         timestamp_ms: None,
     }
@@ -139,9 +139,9 @@ fn in_model(labels: Labels) -> Vec<Label<'static>> {
 /// The family as a parser sees it after the writer has added the group's labels.
 fn exposed(mut family: Family<'static>, key: &GroupKey) -> Family<'static> {
     for metric in &mut family.metrics {
-        let own = std::mem::take(&mut metric.labels).into_iter();
+        let own = metric.labels.iter();
         let mut labels: Labels = own
-            .map(|label| (label.name.into(), label.value.into()))
+            .map(|label| (label.name.to_string(), label.value.to_string()))
             .collect();
         labels.extend(
             key.labels()
@@ -149,7 +149,7 @@ fn exposed(mut family: Family<'static>, key: &GroupKey) -> Family<'static> {
                 .map(|(name, value)| (name.into(), value.into())),
         );
         labels.entry("instance".to_owned()).or_default();
-        metric.labels = in_model(labels);
+        metric.labels = in_model(labels).into();
         if let Value::Histogram(histogram) = &mut metric.value {
             complete(histogram);
         }

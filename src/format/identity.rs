@@ -9,7 +9,7 @@ use super::form::{Encoding, Form};
 use super::name::is_label_name;
 use super::proto_write;
 use super::text_write::write_escaped;
-use crate::model::{GroupKey, Label, Metric, Value};
+use crate::model::{GroupKey, Label, Labels, Metric, Value};
 
 /// The labels of a group in one form.
 ///
@@ -106,7 +106,7 @@ impl Identity {
     /// Whether its labels can stand beside each other once their names are escaped.
     pub(super) fn is_shown(&self) -> bool {
         let bare = Metric {
-            labels: Vec::new(),
+            labels: Labels::new(),
             value: Value::Missing,
             timestamp_ms: None,
         };

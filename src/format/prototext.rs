@@ -303,7 +303,7 @@ mod tests {
             name: "h".into(),
             kind: Kind::Histogram,
             help: Some("a \"b\"\n\u{7}é".into()),
-            metrics: vec![metric(vec![Label::new("x", "1")], value)],
+            metrics: vec![metric(vec![Label::new("x", "1")].into(), value)],
         };
         let key = GroupKey::new("j", &std::collections::BTreeMap::new());
         let mut series = Vec::new();

@@ -31,11 +31,9 @@ impl<'a> Scratch<'a> {
         }
     }
 
-    /// The labels of this line, in a vector without slack.
-    pub(super) fn take_labels(&mut self) -> Vec<Label<'a>> {
-        let mut labels = Vec::with_capacity(self.labels.len());
-        labels.append(&mut self.labels);
-        labels
+    /// The labels of this line, without slack.
+    pub(super) fn take_labels<T: FromIterator<Label<'a>>>(&mut self) -> T {
+        self.labels.drain(..).collect()
     }
 
     /// The labels of this line in a form that does not depend on their order.

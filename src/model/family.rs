@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Histogram;
+use super::{Histogram, Labels};
 
 /// The type of a metric family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,7 +69,7 @@ pub struct Family<'a> {
 pub struct Metric<'a> {
     /// Labels, unescaped. As pushed when fresh from a parser; sorted by name
     /// and without those of the grouping key once a push is prepared.
-    pub labels: Vec<Label<'a>>,
+    pub labels: Labels<'a>,
     /// The value.
     pub value: Value<'a>,
     /// A timestamp given by the pusher, milliseconds since 1970. It is refused.
@@ -91,6 +91,14 @@ impl<'a> Label<'a> {
         Self {
             name: name.into(),
             value: value.into(),
+        }
+    }
+
+    /// A label that says nothing: what stands where there is none yet.
+    pub(super) const fn empty() -> Self {
+        Self {
+            name: Cow::Borrowed(""),
+            value: Cow::Borrowed(""),
         }
     }
 }

@@ -7,10 +7,12 @@
 mod family;
 mod histogram;
 mod key;
+mod labels;
 mod matcher;
 
 pub use family::{CounterDetails, Exemplar, Family, Kind, Label, Metric, Quantile, Summary};
 pub use family::{Timestamp, Value};
 pub use histogram::{Bucket, Count, Histogram, NativeHistogram, Span};
 pub use key::GroupKey;
+pub use labels::Labels;
 pub use matcher::{Matcher, MatcherFault, Selector, SelectorError};

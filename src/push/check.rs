@@ -85,7 +85,7 @@ fn own_clash(family: &Family<'_>, own: OwnKind) -> Option<String> {
             .then(|| collides(name, kind, base))
     });
     let as_base = || {
-        let mut suffixed = String::new();
+        let mut suffixed = String::with_capacity(name.len() + SUFFIX_BYTES);
         let suffix = suffixes(family.kind).iter().find(|suffix| {
             suffixed.clear();
             suffixed.extend([name, suffix]);
@@ -102,10 +102,11 @@ fn family_faults<'a>(
     key: &'a GroupKey,
     plain_key: bool,
 ) -> impl Iterator<Item = String> + 'a {
-    let mut seen = Seen::among(family.metrics.len());
-    family.metrics.iter().filter_map(move |metric| {
+    let mut seen = Seen::among(&family.metrics);
+    let metrics = family.metrics.iter().enumerate();
+    metrics.filter_map(move |(at, metric)| {
         let what = metric_fault(family.kind, key, plain_key, metric).or_else(|| {
-            let again = !seen.insert(&metric.labels);
+            let again = !seen.insert(at, &metric.labels);
             again.then(|| COLLECTED_BEFORE.to_owned())
         })?;
         Some(collected(&family.name, key, family.kind, metric, &what))
@@ -114,10 +115,8 @@ fn family_faults<'a>(
 
 /// Label sets of one family that have been seen.
 enum Seen<'a> {
-    /// Of a family of one series, which is nearly every second one: nothing to compare with.
-    Alone,
     /// Comparing a few costs less than a hash of each.
-    Few(Vec<&'a [Label<'a>]>),
+    Few(&'a [Metric<'a>]),
     Many(HashSet<&'a [Label<'a>]>),
 }
 
@@ -125,23 +124,18 @@ enum Seen<'a> {
 const FEW_SERIES: usize = 16;
 
 impl<'a> Seen<'a> {
-    fn among(series: usize) -> Self {
-        match series {
-            0..=1 => Self::Alone,
-            2..=FEW_SERIES => Self::Few(Vec::with_capacity(series)),
-            _ => Self::Many(HashSet::with_capacity(series)),
+    fn among(series: &'a [Metric<'a>]) -> Self {
+        if series.len() <= FEW_SERIES {
+            Self::Few(series)
+        } else {
+            Self::Many(HashSet::with_capacity(series.len()))
         }
     }
 
-    /// Notes a label set; whether it is new.
-    fn insert(&mut self, labels: &'a [Label<'a>]) -> bool {
+    /// Notes the label set of the series at this place, in order; whether it is new.
+    fn insert(&mut self, at: usize, labels: &'a [Label<'a>]) -> bool {
         match self {
-            Self::Alone => true,
-            Self::Few(few) => {
-                let new = !few.contains(&labels);
-                few.push(labels);
-                new
-            }
+            Self::Few(series) => series[..at].iter().all(|before| *before.labels != *labels),
             Self::Many(many) => many.insert(labels),
         }
     }
@@ -215,6 +209,9 @@ fn printed_fault(key: &GroupKey, plain_key: bool, metric: &Metric<'_>) -> Option
     let pair = names.windows(2).find(|pair| pair[0] == pair[1])?;
     Some(same_name(&pair[0]))
 }
+
+/// Bytes of the longest of [`suffixes`].
+const SUFFIX_BYTES: usize = "_bucket".len();
 
 /// Suffixes that the samples of a family of this type take beside its name.
 pub fn suffixes(kind: Kind) -> &'static [&'static str] {

@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::model::{GroupKey, Kind, Metric, Value};
+use crate::model::{GroupKey, Kind, Labels, Metric, Value};
 use crate::push::check::{bases, suffixes};
 use crate::push::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
 use crate::push::rewrite::all_labels;
@@ -21,6 +21,7 @@ use crate::view::GroupId;
 use super::index::{FamilyUse, Group, Index, JobNames, NameSet, Obstacle};
 use super::prepare::{PreparedFamily, PreparedPush};
 use super::request::Method;
+use super::signature::Signature;
 use super::staged::Staged;
 use super::twin::expired_twins;
 
@@ -107,7 +108,7 @@ struct Check<'a> {
 }
 
 /// The name sets that a push can spell out, by the labels its series have.
-type Spelled<'a> = HashMap<&'a [Box<str>], Vec<NameSet>>;
+type Spelled<'a> = HashMap<&'a Signature, Vec<NameSet>>;
 
 /// All labels of a series, as text for comparison.
 type LabelSet = Vec<(String, String)>;
@@ -221,7 +222,7 @@ impl Check<'_> {
         let mut relevant = Vec::new();
         for family in &self.push.families {
             let mut sets = BTreeSet::new();
-            for signature in &family.signatures {
+            for signature in family.signatures.iter() {
                 let found = spelled.entry(signature).or_insert_with(|| {
                     let mut found = of_job.within(&all_names(&own, signature));
                     found.retain(|set| !is_own(set));
@@ -334,7 +335,7 @@ impl Check<'_> {
     /// A fault of a pushed family, with its first series in the text.
     fn fault(&self, name: &str, what: &str) -> Result<String, ReadError> {
         let empty = Metric {
-            labels: vec![],
+            labels: Labels::new(),
             value: Value::Number(0.0, None),
             timestamp_ms: None,
         };
@@ -359,9 +360,9 @@ impl Check<'_> {
 }
 
 /// The names of all labels of a series, sorted.
-fn all_names<'a>(own: &[(&'a str, &'a str)], signature: &'a [Box<str>]) -> Vec<&'a str> {
+fn all_names<'a>(own: &[(&'a str, &'a str)], signature: &'a Signature) -> Vec<&'a str> {
     let mut names: Vec<&str> = own.iter().map(|(name, _)| *name).collect();
-    names.extend(signature.iter().map(Box::as_ref));
+    names.extend(signature.names());
     names.push("instance");
     names.sort_unstable();
     names.dedup();

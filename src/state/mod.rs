@@ -28,6 +28,7 @@ mod request;
 mod scrapers;
 mod scrapes;
 mod shared;
+mod signature;
 mod slices;
 mod staged;
 mod standing;

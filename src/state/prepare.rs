@@ -11,7 +11,7 @@ use crate::clock::UnixNanos;
 use crate::format::form::write_metrics;
 use crate::format::text_write::{self, Identity};
 use crate::limits::{LABELS_PER_SERIES, PATH_BYTES, RENDERED_BYTES};
-use crate::model::{Family, GroupKey, Kind, Metric};
+use crate::model::{Family, GroupKey, Kind};
 use crate::push::check::{OwnKind, check, check_timestamps, collide, family_fault};
 use crate::push::refusal::Refusal;
 use crate::push::rewrite::{PUSH_TIME, rewrite};
@@ -20,6 +20,7 @@ use crate::ttl::Ttl;
 use crate::view::RenderedFamily;
 
 use super::request::{FailedPush, Method};
+use super::signature::Signatures;
 
 /// A text below this is kept with the room that it was given, since copying it costs more.
 const LARGE_TEXT: usize = 64 * 1024;
@@ -51,8 +52,8 @@ pub(super) struct PreparedFamily {
     pub(super) rendered: RenderedFamily,
     /// Number of sample lines.
     pub(super) series: u32,
-    /// Distinct sets of label names that its series have beside the grouping key.
-    pub(super) signatures: Vec<Vec<Box<str>>>,
+    /// Which labels its series have beside the grouping key.
+    pub(super) signatures: Signatures,
     /// What is wrong with it by itself; only where that is no reason to refuse the push.
     pub(super) fault: Option<String>,
 }
@@ -204,7 +205,7 @@ fn prepare_family(family: &Family<'_>, rendered: RenderedFamily) -> PreparedFami
     PreparedFamily {
         series: count_lines(&rendered.text),
         rendered,
-        signatures: signatures(family),
+        signatures: Signatures::of(family),
         fault: None,
     }
 }
@@ -223,7 +224,7 @@ fn rewrite_bounded(key: &GroupKey, families: &mut Vec<Family<'_>>) -> Result<(),
 /// Counts the labels of the grouping key and of every series together, those that
 /// the key will override twice.
 pub(super) fn check_labels(key: &GroupKey, families: &[Family<'_>]) -> Result<(), Unstorable> {
-    let left = LABELS_PER_SERIES.checked_sub(key.labels().len());
+    let left = LABELS_PER_SERIES.checked_sub(key.names().count());
     let left = left.ok_or_else(|| Unstorable::TooManyLabels(PUSH_TIME.to_owned()))?;
     let mut series = families
         .iter()
@@ -254,35 +255,6 @@ fn rendered(name: &str, family: &Family<'_>, text: Bytes, legacy: bool) -> Rende
 
 fn count_lines(text: &[u8]) -> u32 {
     u32::try_from(memchr::memchr_iter(b'\n', text).count()).unwrap_or(u32::MAX)
-}
-
-fn signatures(family: &Family<'_>) -> Vec<Vec<Box<str>>> {
-    let names = |metric| label_names(metric);
-    let owned = |metric| names(metric).map(Into::into).collect();
-    let Some((first, others)) = family.metrics.split_first() else {
-        return Vec::new();
-    };
-    // Nearly always so: series of a family have the same names.
-    if others.iter().all(|other| names(other).eq(names(first))) {
-        return vec![owned(first)];
-    }
-    let mut all: Vec<Vec<&str>> = Vec::new();
-    for metric in &family.metrics {
-        if !all
-            .last()
-            .is_some_and(|last| names(metric).eq(last.iter().copied()))
-        {
-            all.push(names(metric).collect());
-        }
-    }
-    all.sort_unstable();
-    all.dedup();
-    let owned = |names: Vec<&str>| names.into_iter().map(Into::into).collect();
-    all.into_iter().map(owned).collect()
-}
-
-fn label_names<'a>(metric: &'a Metric<'_>) -> impl Iterator<Item = &'a str> {
-    metric.labels.iter().map(|label| label.name.as_ref())
 }
 
 impl PreparedPush {

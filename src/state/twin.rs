@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{GroupKey, Kind, Metric, Value};
+use crate::model::{GroupKey, Kind, Labels, Metric, Value};
 use crate::push::printed::shown_key;
 use crate::push::refusal::{COLLECTED_BEFORE, Refusal, collected};
 use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME};
@@ -68,7 +68,7 @@ fn with_empty_instance(key: &GroupKey) -> Option<GroupKey> {
 
 fn conflict(id: GroupId, twin: &GroupKey) -> Conflict {
     let series = Metric {
-        labels: vec![],
+        labels: Labels::new(),
         value: Value::Number(0.0, None),
         timestamp_ms: None,
     };

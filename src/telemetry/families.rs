@@ -157,7 +157,7 @@ fn signed(seconds: i64) -> f64 {
 
 fn number(labels: Vec<Label<'static>>, value: f64) -> Metric<'static> {
     Metric {
-        labels,
+        labels: labels.into(),
         value: Value::Number(value, None),
         timestamp_ms: None,
     }
@@ -171,7 +171,7 @@ fn summary(labels: Vec<Label<'static>>, tally: Tally, quantiles: Vec<Quantile>) 
         ..Summary::default()
     };
     Metric {
-        labels,
+        labels: labels.into(),
         value: Value::Summary(Box::new(summary)),
         timestamp_ms: None,
     }

@@ -79,7 +79,7 @@ pub(crate) fn families(groups: &[&Group]) -> BTreeMap<String, Family> {
             ),
         ] {
             let metric = Metric {
-                labels: Vec::new(),
+                labels: vec![].into(),
                 value: Value::Number(at.as_seconds_f64(), None),
                 timestamp_ms: None,
             };

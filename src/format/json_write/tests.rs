@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Bucket, Label, NativeHistogram, Quantile, Span};
+use crate::model::{Bucket, Label, Labels, NativeHistogram, Quantile, Span};
 
 fn key() -> GroupKey {
     let labels = [("zone".to_owned(), "w".to_owned())].into();
@@ -9,7 +9,7 @@ fn key() -> GroupKey {
 /// The one series of a family.
 fn series(kind: Kind, value: Value<'_>) -> String {
     let metric = Metric {
-        labels: vec![],
+        labels: Labels::new(),
         value,
         timestamp_ms: None,
     };
@@ -23,7 +23,7 @@ const LABELS: &str = r#""labels":{"instance":"","job":"nightly","zone":"w"}"#;
 #[test]
 fn a_family_has_the_originals_keys_in_its_order() {
     let metric = |name: &'static str, value| Metric {
-        labels: vec![Label::new("a", name)],
+        labels: vec![Label::new("a", name)].into(),
         value: Value::Number(value, None),
         timestamp_ms: None,
     };
@@ -182,7 +182,8 @@ fn a_label_that_a_series_has_twice_stands_once() {
             Label::new("a", "1"),
             Label::new("a", "2"),
             Label::new("b", ""),
-        ],
+        ]
+        .into(),
         value: Value::Number(1.0, None),
         timestamp_ms: None,
     };

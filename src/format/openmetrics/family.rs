@@ -207,7 +207,7 @@ impl<'a> FamilyReader<'a> {
     /// and what it was given so far.
     fn series(&mut self, scratch: &mut Scratch<'a>) -> Result<(&mut Value<'a>, &mut Given), Fault> {
         let last = self.metrics.last();
-        if last.is_none_or(|metric| metric.labels != scratch.labels) {
+        if last.is_none_or(|metric| *metric.labels != *scratch.labels) {
             let key = scratch.key();
             if last.is_none() || *key != *self.last {
                 if self.folded.contains(key) {

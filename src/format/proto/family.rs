@@ -7,7 +7,7 @@ use super::parts::{self, LabelBytes};
 use super::value::Partial;
 use super::wire::{Fields, Wire, low32};
 use crate::limits::{LABELS_PER_PUSH, LABELS_PER_SERIES, SERIES_PER_PUSH};
-use crate::model::{Family, Kind, Label, Metric, Value};
+use crate::model::{Family, Kind, Label, Labels, Metric, Value};
 
 /// Reads a `MetricFamily`.
 ///
@@ -22,9 +22,7 @@ pub(super) fn read<'a>(message: &'a [u8], room: &mut Room) -> Result<Family<'a>,
     let mut metrics: Vec<Metric<'a>> = Vec::with_capacity(head.metrics);
     for field in Fields::new(message) {
         if let (4, Wire::Bytes(bytes)) = field? {
-            // Series of a family have equally many labels, nearly always.
-            let labels = metrics.last().map_or(0, |last| last.labels.len());
-            metrics.push(metric(bytes, (name, kind), labels, room)?);
+            metrics.push(metric(bytes, (name, kind), room)?);
         }
     }
     let help = head.help.map(String::from_utf8_lossy);
@@ -117,16 +115,15 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Reads a series, which probably has so many labels.
+/// Reads a series.
 fn metric<'a>(
     message: &'a [u8],
     (family, kind): (&str, Kind),
-    labels: usize,
     room: &mut Room,
 ) -> Result<Metric<'a>, ProtoError> {
     let value_field = value_field(kind);
     let many_lines = kind == Kind::Summary || kind.is_histogram();
-    let mut labels = Vec::with_capacity(labels);
+    let mut labels = Labels::new();
     let mut value: Option<Partial<'a>> = None;
     let mut timestamp_ms = None;
     for field in Fields::new(message) {

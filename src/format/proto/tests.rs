@@ -73,7 +73,7 @@ fn a_family_borrows_its_text_from_the_body() {
         (&*family.name, family.kind, family.help.as_deref()),
         ("a", Kind::Gauge, Some("help"))
     );
-    assert_eq!(family.metrics[0].labels, [Label::new("x", "1")]);
+    assert_eq!(*family.metrics[0].labels, [Label::new("x", "1")]);
     assert_eq!(family.metrics[0].value, Value::Number(2.5, None));
     assert!(matches!(
         family.metrics[0].labels[0].value,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::{Fault, shown};
 use crate::format::scratch::Scratch;
 use crate::model::Value;
-use crate::model::{Bucket, Count, Family, Histogram, Kind, Label, Metric, Quantile, Summary};
+use crate::model::{Bucket, Count, Family, Histogram, Kind, Labels, Metric, Quantile, Summary};
 
 /// What a sample line is for its family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +165,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn push(&mut self, value: Value<'a>, labels: Vec<Label<'a>>) -> &mut Metric<'a> {
+    fn push(&mut self, value: Value<'a>, labels: Labels<'a>) -> &mut Metric<'a> {
         self.metrics.push(Metric {
             labels,
             value,
@@ -244,7 +244,7 @@ impl<'a> Entry<'a> {
         empty: impl Fn() -> Value<'a>,
     ) -> &mut Metric<'a> {
         let last = self.metrics.get(self.last);
-        if last.is_none_or(|metric| metric.labels != scratch.labels) {
+        if last.is_none_or(|metric| *metric.labels != *scratch.labels) {
             let key = scratch.key();
             self.last = if let Some(at) = self.series.get(key) {
                 *at

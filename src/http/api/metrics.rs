@@ -25,7 +25,7 @@ use crate::format::json_write::{Heading, write_family, write_labels, write_strin
 use crate::http::context::Context;
 use crate::http::{reply, scrape};
 use crate::limits::{API_PIECE, API_PIECES};
-use crate::model::{GroupKey, Kind, Metric, Value};
+use crate::model::{GroupKey, Kind, Labels, Metric, Value};
 use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME};
 use crate::state::{PUSH_FAILURE_TIME_HELP, PUSH_TIME_HELP, Standing, State};
 use crate::store::{FamilyFacts, GroupRow, Listed, ReadError, Store, decode_metrics};
@@ -164,7 +164,7 @@ impl<'a> Pieces<'a> {
             }
             Member::PushTime(heading, at) => {
                 let metric = Metric {
-                    labels: Vec::new(),
+                    labels: Labels::new(),
                     value: Value::Number(at.as_seconds_f64(), None),
                     timestamp_ms: None,
                 };

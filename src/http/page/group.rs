@@ -14,7 +14,7 @@ use crate::clock::UnixNanos;
 use crate::http::api::{ApiError, GroupState, Now, Query, read, state_of};
 use crate::http::context::Context;
 use crate::limits::{PAGE_BYTES, PAGE_FAMILIES, PAGE_FIRST_SERIES, PAGE_SERIES};
-use crate::model::{GroupKey, Kind, Metric, Value};
+use crate::model::{GroupKey, Kind, Labels, Metric, Value};
 use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME, all_labels};
 use crate::state::{PUSH_FAILURE_TIME_HELP, PUSH_TIME_HELP, Standing, State};
 use crate::store::{
@@ -149,7 +149,7 @@ fn push_times(head: &Head) -> [(FamilyFacts, UnixNanos); 2] {
     let failed = head.failure.as_ref().map(|failure| failure.at);
     let family = |name: &str, help: &str, at: UnixNanos| {
         let metric = Metric {
-            labels: Vec::new(),
+            labels: Labels::new(),
             value: Value::Number(at.as_seconds_f64(), None),
             timestamp_ms: None,
         };

@@ -194,7 +194,7 @@ mod tests {
             kind: Kind::Gauge,
             help: None,
             metrics: vec![Metric {
-                labels: Vec::new(),
+                labels: vec![].into(),
                 value: Value::Number(1.0, None),
                 timestamp_ms: None,
             }],

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::Damage;
-use super::series::{decode_series, encode_series};
+use super::series::{decode_series, encode_series, size_hint};
 use crate::clock::UnixNanos;
 use crate::model::{Family, Kind, Metric};
 
@@ -73,7 +73,10 @@ const ROW_BYTES: usize = 128;
 impl Packed {
     /// Packs families as they were parsed. Order is kept.
     pub fn of(families: &[Fresh<'_>]) -> Self {
-        let mut series = Vec::new();
+        let sizes = families
+            .iter()
+            .map(|fresh| size_hint(&fresh.family.metrics));
+        let mut series = Vec::with_capacity(sizes.sum());
         let ends: Vec<usize> = families
             .iter()
             .map(|fresh| {
@@ -143,7 +146,7 @@ impl Default for Packed {
 
 /// Encodes the series of a family for [`FamilyFacts::metrics`].
 pub fn encode_metrics(kind: Kind, metrics: &[Metric<'_>]) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(size_hint(metrics));
     encode_series(&mut bytes, kind, metrics);
     bytes
 }

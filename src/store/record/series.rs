@@ -122,6 +122,15 @@ struct SummaryOut<'a> {
 /// Bytes that a series and each of its buckets take, or nearly.
 const SERIES_BYTES: usize = 40;
 
+/// Bytes that the series of a family take, or nearly.
+pub(super) fn size_hint(metrics: &[Metric<'_>]) -> usize {
+    let lines = metrics.iter().map(|metric| match &metric.value {
+        Value::Histogram(histogram) => 1 + histogram.buckets.len(),
+        _ => 1,
+    });
+    lines.sum::<usize>() * SERIES_BYTES
+}
+
 /// Appends the series of a family.
 pub(super) fn encode_series(out: &mut Vec<u8>, kind: Kind, metrics: &[Metric<'_>]) {
     let rows = match kind {
@@ -131,11 +140,6 @@ pub(super) fn encode_series(out: &mut Vec<u8>, kind: Kind, metrics: &[Metric<'_>
             SeriesOut::Histograms(Fitting(metrics, histogram))
         }
     };
-    let lines = metrics.iter().map(|metric| match &metric.value {
-        Value::Histogram(histogram) => 1 + histogram.buckets.len(),
-        _ => 1,
-    });
-    out.reserve(lines.sum::<usize>() * SERIES_BYTES);
     // Writing to memory fails only on types that rmp cannot express; ours are fixed.
     let _ = rmp_serde::encode::write(out, &rows);
 }
@@ -236,7 +240,7 @@ impl<'a> LabelRows<'a> {
         Self(labels.iter().map(LabelRow::of).collect())
     }
 
-    pub(super) fn into_labels(self) -> Vec<Label<'a>> {
+    pub(super) fn into_labels<T: FromIterator<Label<'a>>>(self) -> T {
         self.0
             .into_iter()
             .map(|LabelRow(name, value)| Label { name, value })
@@ -265,7 +269,7 @@ mod tests {
     fn round_trip(kind: Kind, value: Value<'static>) {
         let labels = vec![Label::new("a", ""), Label::new("b", "\u{e9}\n\"")];
         let metrics = vec![Metric {
-            labels,
+            labels: labels.into(),
             value,
             timestamp_ms: None,
         }];
