@@ -135,6 +135,16 @@ fn label(name: &str, value: &str) -> LabelPair {
     }
 }
 
+/// One push of so many families of one series each.
+pub(crate) fn families(families: usize) -> String {
+    let mut text = String::new();
+    for family in 0..families {
+        let name = format!("wide_{family:06}_rows");
+        writeln!(text, "# TYPE {name} gauge\n{name} {family}").expect("a string takes all");
+    }
+    text
+}
+
 /// One push of so many series, about 90 bytes each, in ten families.
 pub(crate) fn large(series: usize) -> String {
     let mut text = String::new();

@@ -54,6 +54,8 @@ pub(crate) struct Options {
 pub(crate) enum RowName {
     Push,
     PushProtobuf,
+    PushFamilies,
+    PushNameSets,
     PushCheckOn,
     Kill,
     Scrape,

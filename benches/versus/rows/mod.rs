@@ -47,6 +47,8 @@ const TWO: &[Program] = &[Program::Tidegate, Program::Pushgateway];
 const ROWS: &[Row] = &[
     row(RowName::Push, TWO, push::measure),
     row(RowName::PushProtobuf, TWO, push::measure_protobuf),
+    row(RowName::PushFamilies, TWO, push::measure_families),
+    row(RowName::PushNameSets, TWO, push::measure_name_sets),
     Row {
         runs: 1,
         ..row(

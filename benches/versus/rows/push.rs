@@ -2,14 +2,22 @@
 
 use super::Bench;
 use crate::load::Pushes;
-use crate::program::{Program, Running};
+use crate::program::{JOB, Program, Running};
 use crate::requests::Form;
 use crate::results::{Figure, Target, Unit};
 use crate::spelling::grouped;
 use crate::stats::real;
+use crate::{ask, body};
 
-/// The number of groups that pushes in protobuf are measured with.
-const PROTOBUF_GROUPS: usize = 10_000;
+/// The number of groups that pushes in protobuf, and those beside [`FAMILIES`] and [`NAME_SETS`],
+/// are measured with.
+const GROUPS: usize = 10_000;
+
+/// Metric families of one more group.
+const FAMILIES: usize = 20_000;
+
+/// Sets of grouping-label names in the job that is pushed to, one group each.
+const NAME_SETS: usize = 1_000;
 
 /// The figures of one row: their names begin with `name`, and they were measured so.
 pub(crate) struct Named<'a> {
@@ -47,7 +55,7 @@ pub(crate) fn measure(bench: &mut Bench, program: Program) {
 }
 
 pub(crate) fn measure_protobuf(bench: &mut Bench, program: Program) {
-    let groups = bench.options.scaled(PROTOBUF_GROUPS);
+    let groups = bench.options.scaled(GROUPS);
     let running = program.start_filled(groups);
     let named = Named {
         name: "push protobuf",
@@ -55,6 +63,53 @@ pub(crate) fn measure_protobuf(bench: &mut Bench, program: Program) {
         at: None,
     };
     push(bench, &running, Form::Protobuf, groups, &named);
+}
+
+/// With very many metric families in another group.
+pub(crate) fn measure_families(bench: &mut Bench, program: Program) {
+    let groups = bench.options.scaled(GROUPS);
+    let families = bench.options.scaled(FAMILIES);
+    let running = program.start_filled(groups);
+    let body = body::families(families);
+    ask::done(
+        running.address(),
+        "PUT",
+        "/metrics/job/wide",
+        body.as_bytes(),
+    );
+    let named = Named {
+        name: "push beside families",
+        what: format!(
+            "{} groups, {} more families",
+            grouped(groups),
+            grouped(families)
+        ),
+        at: None,
+    };
+    push(bench, &running, Form::Text, groups, &named);
+}
+
+/// With very many sets of grouping-label names in the same job, one of which the pushed series
+/// have labels for.
+pub(crate) fn measure_name_sets(bench: &mut Bench, program: Program) {
+    let groups = bench.options.scaled(GROUPS);
+    let sets = bench.options.scaled(NAME_SETS);
+    let running = program.start_filled(groups);
+    let others = (1..sets).map(|set| format!("zone_{set}/a"));
+    for labels in others.chain(["outcome/failed".to_owned()]) {
+        let path = format!("/metrics/job/{JOB}/instance/host-000000/{labels}");
+        ask::done(running.address(), "PUT", &path, b"other_rows 1\n");
+    }
+    let named = Named {
+        name: "push beside name sets",
+        what: format!(
+            "{} groups, {} sets of label names in the job",
+            grouped(groups),
+            grouped(sets)
+        ),
+        at: None,
+    };
+    push(bench, &running, Form::Text, groups, &named);
 }
 
 fn push(bench: &mut Bench, running: &Running, form: Form, groups: usize, named: &Named<'_>) {
