@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use tidegate::limits::SLICE;
+
 use crate::harness::{Gateway, SECOND, START};
 use crate::support::{LIMIT, eventually};
 
@@ -95,7 +97,7 @@ fn what_expired_while_the_gateway_was_down_is_removed_at_start() {
 #[test]
 fn many_groups_are_removed_in_slices() {
     let mut gateway = Gateway::with_reaper();
-    let groups = 600;
+    let groups = 2 * SLICE + 88;
     thread::scope(|threads| {
         for first in 0..8 {
             let gateway = &gateway;
@@ -114,10 +116,10 @@ fn many_groups_are_removed_in_slices() {
             .expect("a count")
     };
     let before = commits();
-    assert_eq!(gateway.counts().0, "601");
+    assert_eq!(gateway.counts().0, (groups + 1).to_string());
     gateway.advance(10 * SECOND);
-    reaped(&gateway, "push", "600");
-    assert_eq!(commits() - before, 3, "slices of 256 groups");
+    reaped(&gateway, "push", &groups.to_string());
+    assert_eq!(commits() - before, 3, "two whole slices and what is left");
     let left = gateway.exposition();
     gateway.restart_at(START);
     assert_eq!(gateway.exposition(), left);
