@@ -215,6 +215,10 @@ pub(super) fn refused(refused: &Refused) -> Response {
         Refused::NoSuchGroup(key) => error(StatusCode::NOT_FOUND, format!("no group {key}")),
         Refused::Unavailable(reason) => unavailable(format_args!("not stored: {reason}")),
         Refused::Busy => unavailable("not stored: too many pushes are waiting"),
+        Refused::OverQuota(over) => error(
+            StatusCode::INSUFFICIENT_STORAGE,
+            format!("not stored: {over}"),
+        ),
         Refused::DiskFull(reason) => {
             let text = format!("not stored, the disk is full: {reason}");
             error(StatusCode::INSUFFICIENT_STORAGE, text)

@@ -26,6 +26,7 @@ mod openmetrics;
 mod own_metrics;
 mod protobuf;
 mod push;
+mod quota;
 mod reaper;
 mod refused;
 mod scrape;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidegate::clock::Clock;
 use tidegate::format::name::NameRule;
 use tidegate::model::GroupKey;
-use tidegate::state::{Method, Shown, State, StateSettings, prepare};
+use tidegate::state::{Method, Quota, Shown, State, StateSettings, prepare};
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
 use tidegate::ttl::{Ttl, TtlPolicy};
@@ -66,6 +66,7 @@ fn short_ttls_are_logged_once_for_an_interval_and_once_after_a_reload() {
         policy: policy.clone(),
         keep_history: Duration::ZERO,
         startup_grace: Duration::ZERO,
+        quota: Quota::default(),
         expose: false,
         import: None,
         names: NameRule::Legacy,

@@ -14,8 +14,8 @@ use tidegate::http::Doors;
 use tidegate::limits::SLICE;
 use tidegate::model::{GroupKey, Value};
 use tidegate::state::{
-    Answer, DeleteMany, Method, NewOverride, PinMany, Prepared, PreparedPush, State, StateSettings,
-    prepare, reap_expired,
+    Answer, DeleteMany, Method, NewOverride, PinMany, Prepared, PreparedPush, Quota, State,
+    StateSettings, prepare, reap_expired,
 };
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
@@ -89,6 +89,7 @@ impl Bench {
             policy,
             keep_history: Duration::ZERO,
             startup_grace: Duration::ZERO,
+            quota: Quota::default(),
             expose: false,
             import: None,
             names: NameRule::Legacy,

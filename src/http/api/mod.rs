@@ -83,6 +83,10 @@ impl From<Refused> for ApiError {
             }
             Refused::NoSuchGroup(key) => (StatusCode::NOT_FOUND, format!("no group {key}")),
             Refused::Unavailable(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
+            Refused::OverQuota(over) => {
+                let text = format!("not stored: {over}");
+                (StatusCode::INSUFFICIENT_STORAGE, text)
+            }
             Refused::DiskFull(reason) => (StatusCode::INSUFFICIENT_STORAGE, reason),
             Refused::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -437,7 +441,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::limits::READERS;
-    use crate::state::StateSettings;
+    use crate::state::{Quota, StateSettings};
     use crate::store::Place;
     use crate::telemetry::Telemetry;
     use crate::ttl::TtlPolicy;
@@ -539,6 +543,7 @@ mod tests {
             policy: TtlPolicy::default(),
             keep_history: Duration::ZERO,
             startup_grace: Duration::ZERO,
+            quota: Quota::default(),
             expose: false,
             import: None,
             names: NameRule::Legacy,
