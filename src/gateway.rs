@@ -12,7 +12,7 @@ use crate::config::PolicySource;
 use crate::format::name::NameRule;
 use crate::http::{Context, Doors, Limits, Listener, Server, Site, reload_policy};
 use crate::limits::{KEEP_HISTORY, MAX_BODY, REPLACED_BYTES};
-use crate::state::{Loaded, State, StateError, StateSettings, reap_expired};
+use crate::state::{Loaded, Quota, State, StateError, StateSettings, reap_expired};
 use crate::store::Place;
 use crate::telemetry::Telemetry;
 use crate::ttl::TtlPolicy;
@@ -28,6 +28,8 @@ pub struct GatewaySettings {
     pub keep_history: Duration,
     /// For how long after the start nothing expires.
     pub startup_grace: Duration,
+    /// How many groups and series may be stored.
+    pub quota: Quota,
     /// Whether TTLs are shown as series.
     pub expose: bool,
     /// Largest request body as sent, bytes.
@@ -61,6 +63,7 @@ impl GatewaySettings {
             policy: TtlPolicy::default(),
             keep_history: KEEP_HISTORY,
             startup_grace: Duration::ZERO,
+            quota: Quota::default(),
             expose: false,
             max_body: MAX_BODY,
             max_replaced: REPLACED_BYTES,
@@ -99,6 +102,7 @@ impl Gateway {
             policy,
             keep_history,
             startup_grace,
+            quota,
             expose,
             max_body,
             max_replaced,
@@ -127,6 +131,7 @@ impl Gateway {
             policy,
             keep_history,
             startup_grace,
+            quota,
             expose,
             import,
             names,

@@ -178,6 +178,18 @@ pub const AGENT_TEXT: usize = 128;
 /// How long a push waits for a place in the queue before 503.
 pub const QUEUE_TIME: Duration = Duration::from_secs(5);
 
+// ---- All that is stored ----
+
+/// Groups stored together (`--storage.max-groups`), else 507. A group at rest takes 2 KiB of
+/// memory, so that this many take 2 GiB: twenty times the groups of the benchmarks, and who
+/// makes up a grouping key for every run is stopped before the memory of a server is full.
+pub const GROUPS: u64 = 1_000_000;
+
+/// Series (sample lines) stored together (`--storage.max-series`), else 507. One takes 200
+/// bytes, all of them 2 GiB: ten times those of the benchmarks, and ten of the largest pushes
+/// that there may be ([`SERIES_PER_PUSH`]).
+pub const SERIES: u64 = 10_000_000;
+
 // ---- Operators ----
 
 /// Records of gone groups, oldest out first, whatever `--ttl.history` says.

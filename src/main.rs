@@ -78,6 +78,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         policy: settings.ttl,
         keep_history: settings.ttl_history,
         startup_grace: settings.ttl_startup_grace,
+        quota: settings.quota,
         expose: settings.ttl_expose,
         max_body: settings.max_body,
         max_replaced: REPLACED_BYTES,

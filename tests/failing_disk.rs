@@ -20,7 +20,7 @@ use support::{LIMIT, eventually};
 use tidegate::clock::{Clock, ManualClock, UnixNanos};
 use tidegate::format::name::NameRule;
 use tidegate::model::{GroupKey, Selector};
-use tidegate::state::{Method, Prepared, Shown, State, StateSettings, prepare};
+use tidegate::state::{Method, Prepared, Quota, Shown, State, StateSettings, prepare};
 use tidegate::store::{Place, Pusher as By};
 use tidegate::telemetry::{Telemetry, own_kind};
 use tidegate::ttl::{Hold, Rule, Rules, Ttl, TtlPolicy};
@@ -366,6 +366,7 @@ fn a_push_that_was_not_stored_does_not_make_a_held_group_wait_for_another_scrape
             },
             keep_history: Duration::ZERO,
             startup_grace: Duration::ZERO,
+            quota: Quota::default(),
             expose: false,
             import: None,
             names: NameRule::Legacy,

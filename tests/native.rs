@@ -111,6 +111,13 @@ fn native_histograms_whose_buckets_do_not_fit_are_refused() {
                 ..sound()
             },
         ),
+        (
+            "more counted than in the buckets",
+            Histogram {
+                sample_count: Some(10),
+                ..sound()
+            },
+        ),
     ] {
         let answer = request(
             gateway.address(),
@@ -125,5 +132,18 @@ fn native_histograms_whose_buckets_do_not_fit_are_refused() {
             "{name}: {}",
             answer.text()
         );
-    }
+    } // Observations that are no number are in no bucket, and make the sum none.
+    let with_nan = Histogram {
+        sample_count: Some(10),
+        sample_sum: Some(f64::NAN),
+        ..sound()
+    };
+    let answer = request(
+        gateway.address(),
+        "PUT",
+        "/metrics/job/native",
+        &[("Content-Type", PROTOBUF)],
+        &body(with_nan),
+    );
+    assert_eq!(answer.status, 200, "{}", answer.text());
 }

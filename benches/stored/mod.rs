@@ -9,7 +9,7 @@ use tidegate::clock::{Clock, UnixNanos};
 use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::GroupKey;
-use tidegate::state::{Method, Prepared, State, StateSettings, prepare};
+use tidegate::state::{Method, Prepared, Quota, State, StateSettings, prepare};
 use tidegate::store::{FamilyFacts, Head, Packed, Place, Pusher, RowWrite, Store, encode_metrics};
 use tidegate::telemetry::{Telemetry, own_kind};
 use tidegate::ttl::TtlPolicy;
@@ -122,6 +122,7 @@ impl Running {
             place: Place::folder(folder.path()),
             policy: TtlPolicy::default(),
             keep_history: std::time::Duration::ZERO,
+            quota: Quota::default(),
             expose: false,
             startup_grace: std::time::Duration::ZERO,
             import: None,

@@ -80,6 +80,24 @@ pub struct Flags {
     )]
     pub storage_path: Option<OsString>,
 
+    /// Most groups stored together; a push that would make more is answered 507. 0 is no
+    /// limit.
+    #[arg(
+        long = "storage.max-groups",
+        value_name = "NUMBER",
+        default_value = "1000000"
+    )]
+    pub max_groups: String,
+
+    /// Most series (sample lines) stored together; a push that would make more is answered
+    /// 507. 0 is no limit.
+    #[arg(
+        long = "storage.max-series",
+        value_name = "NUMBER",
+        default_value = "10000000"
+    )]
+    pub max_series: String,
+
     /// For those who come from the Pushgateway: the store is the folder
     /// FILE.tidegate/, and takes over the groups in FILE when it is made. FILE itself is
     /// only read.

@@ -122,7 +122,7 @@ pub(super) fn text(text: &str) -> Response {
 pub(super) fn api_stream(body: Body) -> Response {
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, JSON);
-    cors(response)
+    not_kept(response)
 }
 
 /// 200 with data in the envelope of the Pushgateway's API.
@@ -162,7 +162,7 @@ fn json(status: StatusCode, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);
-    cors(response)
+    not_kept(response)
 }
 
 /// A description of the API.
@@ -170,10 +170,19 @@ pub(super) fn yaml(text: &'static str) -> Response {
     let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static("application/yaml");
     response.headers_mut().insert(CONTENT_TYPE, kind);
-    cors(response)
+    not_kept(response)
 }
 
-/// The headers that the Pushgateway's API has.
+/// Nobody keeps what the API answers.
+fn not_kept(mut response: Response) -> Response {
+    let never = HeaderValue::from_static("no-cache, no-store, must-revalidate");
+    response.headers_mut().insert(CACHE_CONTROL, never);
+    response
+}
+
+/// The headers by which the Pushgateway lets any web page read its API. Routes that it does
+/// not have are without them: what is stored is no affair of whichever page is open in the
+/// browser of somebody who can reach the gateway.
 pub(super) fn cors(mut response: Response) -> Response {
     for (name, value) in [
         (
@@ -183,14 +192,13 @@ pub(super) fn cors(mut response: Response) -> Response {
         ("access-control-allow-methods", "GET, POST, DELETE, OPTIONS"),
         ("access-control-allow-origin", "*"),
         ("access-control-expose-headers", "Date"),
-        ("cache-control", "no-cache, no-store, must-revalidate"),
     ] {
         let name = HeaderName::from_static(name);
         response
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
     }
-    response
+    not_kept(response)
 }
 
 /// 400.
@@ -215,6 +223,10 @@ pub(super) fn refused(refused: &Refused) -> Response {
         Refused::NoSuchGroup(key) => error(StatusCode::NOT_FOUND, format!("no group {key}")),
         Refused::Unavailable(reason) => unavailable(format_args!("not stored: {reason}")),
         Refused::Busy => unavailable("not stored: too many pushes are waiting"),
+        Refused::OverQuota(over) => error(
+            StatusCode::INSUFFICIENT_STORAGE,
+            format!("not stored: {over}"),
+        ),
         Refused::DiskFull(reason) => {
             let text = format!("not stored, the disk is full: {reason}");
             error(StatusCode::INSUFFICIENT_STORAGE, text)

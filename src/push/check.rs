@@ -165,8 +165,7 @@ fn metric_fault(
         return Some(fault);
     }
     if let Value::Histogram(histogram) = &metric.value
-        && let Some(native) = &histogram.native
-        && let Some(fault) = native_fault(histogram.count, native)
+        && let Some(fault) = native_fault(histogram)
     {
         return Some(fault);
     }

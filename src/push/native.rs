@@ -1,11 +1,14 @@
 //! What makes a native histogram one that Prometheus can take: else it refuses the whole scrape.
 
-use crate::model::{Count, NativeHistogram, Span};
+use crate::model::{Count, Histogram, NativeHistogram, Span};
 
 /// What is wrong with the native buckets of a histogram; `None`: nothing. The rules are those
 /// by which Prometheus checks a histogram it has scraped.
-pub(super) fn native_fault(count: Count, native: &NativeHistogram<'_>) -> Option<String> {
-    let is_float = !native.negative_counts.is_empty() || !native.positive_counts.is_empty();
+pub(super) fn native_fault(histogram: &Histogram<'_>) -> Option<String> {
+    let native = histogram.native.as_ref()?;
+    let zero_is_float = matches!(native.zero_count, Some(Count::Float(zero)) if zero > 0.0);
+    let is_float =
+        zero_is_float || !native.negative_counts.is_empty() || !native.positive_counts.is_empty();
     let sides = [
         (
             "negative",
@@ -37,13 +40,26 @@ pub(super) fn native_fault(count: Count, native: &NativeHistogram<'_>) -> Option
             ));
         }
     }
-    match count {
-        // Observations that are no number are counted and in no bucket.
-        Count::Int(count) if !is_float && observed > u128::from(count) => Some(format!(
-            "has {observed} observations in its native buckets, and a count of {count}"
-        )),
+    match histogram.count {
+        Count::Int(count) if !is_float => {
+            let counted = u128::from(count);
+            // Observations that are no number are counted and in no bucket, and make the sum none.
+            let is_short = observed < counted && !histogram.sum.is_nan() && is_native(native);
+            (observed > counted || is_short).then(|| {
+                format!("has {observed} observations in its native buckets, and a count of {count}")
+            })
+        }
+        // Sums of floats are not exact.
         _ => None,
     }
+}
+
+/// Whether Prometheus takes a histogram for a native one. Of others it reads the classic
+/// buckets only.
+fn is_native(native: &NativeHistogram<'_>) -> bool {
+    let has_spans = !native.positive_spans.is_empty() || !native.negative_spans.is_empty();
+    let zero_count = native.zero_count.is_some_and(|count| count.as_f64() > 0.0);
+    has_spans || zero_count || native.zero_threshold.is_some_and(|width| width > 0.0)
 }
 
 fn span_fault(spans: &[Span], buckets: usize) -> Option<String> {
@@ -80,10 +96,62 @@ mod tests {
         spans.iter().map(span).collect()
     }
 
+    fn of_native(count: Count, sum: f64, native: NativeHistogram<'static>) -> Histogram<'static> {
+        Histogram {
+            count,
+            sum,
+            native: Some(Box::new(native)),
+            ..Histogram::default()
+        }
+    }
+
+    #[test]
+    fn only_what_is_no_number_is_counted_beside_the_buckets() {
+        let buckets = || NativeHistogram {
+            zero_count: Some(Count::Int(1)),
+            positive_spans: spans(&[(0, 2)]),
+            positive_deltas: vec![2, 1],
+            ..NativeHistogram::default()
+        };
+        let fault = |count, sum| native_fault(&of_native(Count::Int(count), sum, buckets()));
+        for sum in [1.0, f64::INFINITY] {
+            assert_eq!(fault(6, sum), None);
+            assert!(fault(5, sum).is_some() && fault(7, sum).is_some());
+        }
+        assert_eq!((fault(6, f64::NAN), fault(7, f64::NAN)), (None, None));
+        assert!(fault(5, f64::NAN).is_some());
+    }
+
+    #[test]
+    fn what_prometheus_takes_for_a_classic_histogram_or_a_float_one_is_not_counted() {
+        let fault = |native| native_fault(&of_native(Count::Int(7), 1.0, native));
+        let schema = || NativeHistogram {
+            schema: Some(3),
+            zero_threshold: Some(0.0),
+            ..NativeHistogram::default()
+        };
+        assert_eq!(fault(schema()), None);
+        let wide = NativeHistogram {
+            zero_threshold: Some(0.1),
+            ..schema()
+        };
+        assert!(fault(wide).is_some());
+        let empty = NativeHistogram {
+            positive_spans: spans(&[(0, 0)]),
+            ..schema()
+        };
+        assert!(fault(empty).is_some());
+        let float = NativeHistogram {
+            zero_count: Some(Count::Float(1.5)),
+            ..schema()
+        };
+        assert_eq!(fault(float), None);
+    }
+
     #[test]
     fn what_prometheus_would_refuse_is_a_fault() {
         for (count, of, deltas, fault) in [
-            (9, &[(0, 3)][..], &[2, 1, -1][..], None),
+            (7, &[(0, 3)][..], &[2, 1, -1][..], None),
             (7, &[(-4, 2), (3, 1)], &[2, 1, -1], None),
             (0, &[], &[], None),
             (
@@ -112,13 +180,19 @@ mod tests {
                 &[2, 1],
                 Some("has 5 observations in its native buckets"),
             ),
+            (
+                6,
+                &[(0, 2)],
+                &[2, 1],
+                Some("has 5 observations in its native buckets, and a count of 6"),
+            ),
         ] {
             let native = NativeHistogram {
                 positive_spans: spans(of),
                 positive_deltas: deltas.to_vec(),
                 ..NativeHistogram::default()
             };
-            let found = native_fault(Count::Int(count), &native);
+            let found = native_fault(&of_native(Count::Int(count), 1.0, native));
             match fault {
                 None => assert_eq!(found, None, "{of:?} {deltas:?}"),
                 Some(fault) => assert!(
@@ -132,7 +206,7 @@ mod tests {
             negative_counts: vec![1.5, -0.5],
             ..NativeHistogram::default()
         };
-        let fault = native_fault(Count::Float(1.0), &float).expect("a fault");
+        let fault = native_fault(&of_native(Count::Float(1.0), 1.0, float)).expect("a fault");
         assert!(
             fault.contains("negative native buckets") && fault.contains("bucket 2"),
             "{fault}"

@@ -16,11 +16,12 @@ pub use crate::config::Faults;
 use crate::config::{PolicySource, TtlFlags, complaint, web};
 use crate::flags::{Exit, Flags};
 use crate::format::name::NameRule;
+use crate::state::Quota;
 use crate::ttl::TtlPolicy;
 use crate::{duration, log};
 pub use listen::{Host, ListenAddress, ListenAddressError};
 pub use paths::Paths;
-use size::body_size;
+use size::{body_size, limit};
 
 /// What the operator decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +44,8 @@ pub struct Settings {
     pub store: PathBuf,
     /// The Pushgateway's persistence file, beside the store: its groups are taken over.
     pub import: Option<PathBuf>,
+    /// How much may be stored.
+    pub quota: Quota,
     /// How long groups live, as config file and flags have it at start.
     pub ttl: TtlPolicy,
     /// Where that came from, to load it again.
@@ -102,6 +105,7 @@ impl Settings {
             duration::parse,
         );
         let max_body = check.value("push.max-body-size", &flags.max_body_size, body_size);
+        let quota = check.quota();
         let log_level = check.value("log.level", &flags.log_level, log::parse_level);
         let log_format = check.value("log.format", &flags.log_format, str::parse);
         check.persistence_interval();
@@ -125,6 +129,7 @@ impl Settings {
                 paths,
                 store,
                 import,
+                quota: quota?,
                 ttl: ttl?,
                 policy_source,
                 ttl_history: ttl_history?,
@@ -258,6 +263,16 @@ impl Check<'_> {
             }
             (None, None) => (PathBuf::from("data/"), None),
         }
+    }
+
+    fn quota(&mut self) -> Option<Quota> {
+        let flags = self.flags;
+        let groups = self.value("storage.max-groups", &flags.max_groups, limit);
+        let series = self.value("storage.max-series", &flags.max_series, limit);
+        Some(Quota {
+            groups: groups?,
+            series: series?,
+        })
     }
 
     fn persistence_interval(&mut self) {

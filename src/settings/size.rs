@@ -1,4 +1,4 @@
-//! Sizes in bytes, as text.
+//! Sizes in bytes, and numbers of what there may be, as text.
 
 use crate::limits::BODY_BYTES_IN_FLIGHT;
 
@@ -25,4 +25,12 @@ pub(super) fn body_size(text: &str) -> Result<usize, String> {
         .and_then(|number: usize| number.checked_mul(unit));
     size.filter(|size| (1..=most).contains(size))
         .ok_or_else(expected)
+}
+
+/// The most that there may be of something: a whole number; 0 is no limit.
+pub(super) fn limit(text: &str) -> Result<Option<u64>, &'static str> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_number);
+    let number: u64 = number.ok_or("expected a whole number, such as 100000, or 0 for no limit")?;
+    Ok((number > 0).then_some(number))
 }

@@ -32,10 +32,21 @@ fn the_defaults_of_the_flags_are_those_of_the_parts() {
     assert_eq!(settings.store, Path::new("data/"));
     assert_eq!(settings.ttl, TtlPolicy::default());
     assert_eq!(settings.max_body, MAX_BODY);
+    assert_eq!(settings.quota, Quota::default());
     assert_eq!(settings.log_level, tracing::Level::INFO);
     assert_eq!(settings.log_format, log::Format::Logfmt);
     assert!(settings.notices.is_empty());
     assert!(!settings.hide_inconsistent && settings.import.is_none());
+}
+
+#[test]
+fn zero_is_no_limit_of_what_is_stored() {
+    let args = ["--storage.max-groups=0", "--storage.max-series=7"];
+    let wanted = Quota {
+        groups: None,
+        series: Some(7),
+    };
+    assert_eq!(settings(&args, &[]).unwrap().quota, wanted);
 }
 
 #[test]
@@ -96,6 +107,8 @@ fn all_faults_are_told_at_once() {
         "--ttl.min=soon",
         "--ttl.max=-1s",
         "--push.max-body-size=0",
+        "--storage.max-groups=many",
+        "--storage.max-series=+5",
         "--log.level=loud",
         "--persistence.interval=x",
         "--storage.path=",
@@ -113,6 +126,8 @@ fn all_faults_are_told_at_once() {
         "bad value \"soon\" for --ttl.min: expected a number",
         "bad value \"-1s\" for --ttl.max: a duration cannot be negative",
         "bad value \"0\" for --push.max-body-size: expected a size from 1 to 536870912 bytes",
+        "bad value \"many\" for --storage.max-groups: expected a whole number, such as 100000, or 0",
+        "bad value \"+5\" for --storage.max-series: expected a whole number, such as 100000, or 0",
         "bad value \"loud\" for --log.level: expected debug, info, warn or error",
         "bad value \"xml\" for --log.format (from TIDEGATE_LOG_FORMAT): expected logfmt or json",
         "bad value \"x\" for --persistence.interval: expected a number",

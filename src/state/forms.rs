@@ -382,7 +382,7 @@ mod tests {
     use crate::format::name::NameRule;
     use crate::format::text_read;
     use crate::model::GroupKey;
-    use crate::state::{Method, StateSettings, prepare};
+    use crate::state::{Method, Quota, StateSettings, prepare};
     use crate::store::{Place, Pusher};
     use crate::telemetry::{Telemetry, own_kind};
     use crate::ttl::TtlPolicy;
@@ -424,6 +424,7 @@ mod tests {
             policy: TtlPolicy::default(),
             keep_history: Duration::ZERO,
             startup_grace: Duration::ZERO,
+            quota: Quota::default(),
             expose: false,
             import: None,
             names: NameRule::Legacy,

@@ -22,6 +22,7 @@ use super::forms::Forms;
 use super::health::Health;
 use super::policy::{InForce, Switch};
 use super::prepare::{Prepared, PreparedPush};
+use super::quota::Quota;
 use super::request::{Answer, Job, Look, LookRequest, Pause, Pin, Refused, Request};
 use super::scrapes::Scrapes;
 use super::shared::SharedStore;
@@ -38,6 +39,7 @@ pub struct State {
     /// Whether the log was told that the wall clock was moved.
     drift_noted: AtomicBool,
     pub(super) scrapes: Scrapes,
+    quota: Quota,
     shared: Shared,
     /// The exposition in forms other than the view's.
     pub(super) forms: Forms,
@@ -62,6 +64,7 @@ impl State {
         queue: mpsc::Sender<Job>,
         clock: Clock,
         (keep_history, exposes): (Duration, bool),
+        quota: Quota,
         shared: Shared,
         threads: Vec<JoinHandle<()>>,
     ) -> Self {
@@ -72,6 +75,7 @@ impl State {
             exposes,
             drift_noted: AtomicBool::new(false),
             scrapes: Scrapes::default(),
+            quota,
             shared,
             forms: Forms::default(),
             readers: Arc::new(Semaphore::new(READERS)),
@@ -85,11 +89,11 @@ impl State {
     /// # Errors
     /// Nothing of the push is stored then; a refused one may leave a failure mark.
     pub async fn store(&self, prepared: Prepared) -> Answer {
-        self.ask(match prepared {
+        let request = match prepared {
             Prepared::Push(push) => Request::Push(push),
             Prepared::Failed(failed) => Request::Fail(failed),
-        })
-        .await
+        };
+        self.ask_push(request).await
     }
 
     /// Stores all of these pushes, or none of them.
@@ -97,7 +101,7 @@ impl State {
     /// # Errors
     /// Names the first push that is refused; nothing is marked as failed then.
     pub async fn store_all(&self, pushes: Vec<PreparedPush>) -> Answer {
-        self.ask(Request::PushMany(pushes)).await
+        self.ask_push(Request::PushMany(pushes)).await
     }
 
     /// Deletes the group of exactly this key. `by`: the peer's address, for the history.
@@ -193,6 +197,11 @@ impl State {
     /// How long records of gone groups are kept.
     pub fn keep_history(&self) -> Duration {
         self.keep_history
+    }
+
+    /// How much may be stored.
+    pub fn quota(&self) -> Quota {
+        self.quota
     }
 
     /// The first deadline to come or passed, in TTL time.
@@ -309,6 +318,16 @@ impl State {
     async fn ask(&self, request: Request) -> Answer {
         self.accepting()?;
         self.enqueue(|answer| Job::judge(request, answer)).await
+    }
+
+    /// Asks for what may find no room.
+    async fn ask_push(&self, request: Request) -> Answer {
+        let answer = self.ask(request).await;
+        if let Err(Refused::OverQuota(over)) = &answer {
+            let limit = over.counted.name();
+            self.telemetry().count_over_limit(limit, 1);
+        }
+        answer
     }
 
     /// Asks for one slice of many. Only the answer to the last one says that the view shows

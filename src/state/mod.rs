@@ -23,6 +23,7 @@ mod load;
 mod one_by_one;
 mod policy;
 mod prepare;
+mod quota;
 mod reaper;
 mod request;
 mod scrapers;
@@ -42,6 +43,7 @@ pub use handle::State;
 pub use health::{Health, Status};
 pub use import::{Import, ImportError, LeftOut};
 pub use prepare::{Prepared, PreparedPush, Unstorable, prepare, prepare_hiding};
+pub use quota::{Counted, OverQuota, Quota};
 pub use reaper::reap_expired;
 pub use request::{
     Answer, DeleteMany, Done, FailedPush, Method, NewOverride, Pause, Pin, PinMany, Refused,

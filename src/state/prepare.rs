@@ -372,6 +372,12 @@ impl PreparedPush {
         self.share = Some(share);
     }
 
+    /// Number of sample lines.
+    pub(super) fn series(&self) -> u64 {
+        let families = self.families.iter();
+        families.map(|family| u64::from(family.series)).sum()
+    }
+
     /// Whether a family of this name is pushed.
     pub(super) fn has(&self, name: &str) -> bool {
         // Families are sorted by name: see `rewrite`.

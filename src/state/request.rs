@@ -16,6 +16,7 @@ use crate::view::{Changed, GroupId};
 use super::State;
 use super::policy::Switch;
 use super::prepare::PreparedPush;
+use super::quota::OverQuota;
 use super::shared::Reading;
 
 /// How a push treats what its group holds.
@@ -313,6 +314,9 @@ pub enum Refused {
     /// The disk is full: 507.
     #[error("the disk is full: {0}")]
     DiskFull(String),
+    /// There is no room for the push: 507. The store is sound and takes what adds nothing.
+    #[error("{0}")]
+    OverQuota(OverQuota),
     /// The queue is full: 503.
     #[error("too many pushes are waiting")]
     Busy,

@@ -29,6 +29,7 @@ use super::history::History;
 use super::import::{Import, ImportError};
 use super::load::{Derived, How, Restored, load};
 use super::policy::InForce;
+use super::quota::{Counted, Quota};
 use super::shared::SharedStore;
 use super::writer::{Parts, Writer};
 
@@ -43,6 +44,8 @@ pub struct StateSettings {
     pub keep_history: Duration,
     /// For how long after the start nothing expires.
     pub startup_grace: Duration,
+    /// How much may be stored. What is stored already is loaded however much it is.
+    pub quota: Quota,
     /// Whether TTLs are shown as series: `--ttl.expose`.
     pub expose: bool,
     /// The Pushgateway's persistence file, whose groups a store that never held anything
@@ -102,6 +105,7 @@ impl State {
             policy,
             keep_history,
             startup_grace,
+            quota,
             expose,
             import,
             names,
@@ -119,6 +123,7 @@ impl State {
         telemetry.set_store_bytes(store.size_bytes());
         telemetry.observe_reload(true, clock.wall().as_seconds_f64());
         show_sources(&telemetry, &policy);
+        show_limits(&telemetry, quota);
         let suspensions = suspensions(&clock, startup_grace, pause);
         let history = History::new(ended, keep_history);
         let departed = expose
@@ -136,7 +141,7 @@ impl State {
             telemetry,
         };
         shared.view.replace(content);
-        let parts = parts(&shared, &clock, keep_history);
+        let parts = parts(&shared, &clock, keep_history, quota);
         // One batch may wait while another is applied: more would only be latency.
         let (publish, publications) = std::sync::mpsc::sync_channel(1);
         let writer = Writer {
@@ -157,18 +162,19 @@ impl State {
                 apply::run(&publications, &view, &expiry, &in_force);
             })?,
         ];
-        let state = Self::new(queue, clock, (keep_history, expose), shared, threads);
+        let state = Self::new(queue, clock, (keep_history, expose), quota, shared, threads);
         let now = state.snapshot();
         let loaded = Loaded {
             groups: now.groups(),
             series: now.series(),
         };
+        warn_of_limits(quota, loaded);
         Ok((Arc::new(state), loaded))
     }
 }
 
 /// What the writer shares with others; must be called within a runtime.
-fn parts(shared: &Shared, clock: &Clock, keep_history: Duration) -> Parts {
+fn parts(shared: &Shared, clock: &Clock, keep_history: Duration, quota: Quota) -> Parts {
     Parts {
         clock: clock.clone(),
         expiry: Arc::clone(&shared.expiry),
@@ -176,6 +182,8 @@ fn parts(shared: &Shared, clock: &Clock, keep_history: Duration) -> Parts {
         health: Arc::clone(&shared.health),
         telemetry: Arc::clone(&shared.telemetry),
         runtime: Handle::current(),
+        view: Arc::clone(&shared.view),
+        quota,
         keep_history,
     }
 }
@@ -257,6 +265,32 @@ fn show_sources(telemetry: &Telemetry, policy: &TtlPolicy) {
     let of_rules = policy.rules.iter().map(of_rule);
     for source in of_rules.chain([TtlSource::Push, TtlSource::Default]) {
         telemetry.count_expired_groups(&source.to_string(), 0);
+    }
+}
+
+/// Shows how much may be stored, and that no push was refused for it yet.
+fn show_limits(telemetry: &Telemetry, quota: Quota) {
+    telemetry.set_limits(quota.groups, quota.series);
+    for counted in [Counted::Groups, Counted::Series] {
+        telemetry.count_over_limit(counted.name(), 0);
+    }
+}
+
+/// What is stored is loaded however much it is: only pushes are refused.
+fn warn_of_limits(quota: Quota, loaded: Loaded) {
+    let stored = [
+        (Counted::Groups, loaded.groups as u64),
+        (Counted::Series, loaded.series),
+    ];
+    for (counted, stored) in stored {
+        if let Some(limit) = quota.of(counted).filter(|limit| stored > *limit) {
+            tracing::warn!(
+                stored,
+                limit,
+                "more {counted} are stored than --{} allows; pushes that add any are refused",
+                counted.flag()
+            );
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::limits::{BATCH, BATCH_BYTES, REOPEN_FIRST, REOPEN_LONGEST, SLICE};
 use crate::store::{Batch, CommitError, OpenError, ReadError, Store};
 use crate::telemetry::Telemetry;
 use crate::ttl::TtlPolicy;
-use crate::view::Content;
+use crate::view::{Content, View};
 
 use super::apply::Publication;
 use super::expiry::Expiry;
@@ -24,6 +24,7 @@ use super::index::Index;
 use super::judge::{Bench, Judge, Judged, PauseChange};
 use super::load::{How, Restored, load};
 use super::policy::Switch;
+use super::quota::Quota;
 use super::request::{Answer, Done, Job, LookRequest, Refused, Request, Waiting};
 use super::shared::SharedStore;
 
@@ -48,6 +49,10 @@ pub(super) struct Parts {
     pub(super) health: Arc<Health>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) runtime: Handle,
+    /// Only read here: the apply thread changes it.
+    pub(super) view: Arc<View>,
+    /// How much may be stored.
+    pub(super) quota: Quota,
     /// How long records of gone groups are kept.
     pub(super) keep_history: Duration,
 }
@@ -164,6 +169,8 @@ impl Writer {
                 policy: &self.policy,
                 expiry: &self.parts.expiry,
                 departed: self.departed.as_mut(),
+                quota: self.parts.quota,
+                view: &self.parts.view,
                 wall: self.parts.clock.wall(),
             });
             judge.retime(&groups);
@@ -248,6 +255,8 @@ impl Writer {
                 policy: &self.policy,
                 expiry: &parts.expiry,
                 departed: self.departed.as_mut(),
+                quota: parts.quota,
+                view: &parts.view,
                 wall: parts.clock.wall(),
             });
             let answers: Result<Vec<Answer>, ReadError> = requests

@@ -99,6 +99,8 @@ catalogue! {
         "Groups stored.";
     GROUPS_EXPIRED = Counter "tidegate_groups_expired_total":
         "Groups removed because their TTL had run out, by where the TTL came from.";
+    GROUPS_LIMIT = Gauge "tidegate_groups_limit":
+        "Most groups that are stored together, +Inf without a limit.";
     HIDDEN = Gauge "tidegate_hidden_families":
         "Families stored and not shown because they clash with others, or with themselves.";
     NAME_CLASHES = Gauge "tidegate_name_clashes":
@@ -106,6 +108,9 @@ catalogue! {
          escaped names are the same as others.";
     PASSWORD_CHECKS = Counter "tidegate_password_checks_total":
         "Passwords whose hash had to be computed because they were not remembered.";
+    OVER_LIMIT = Counter "tidegate_pushes_over_limit_total":
+        "Pushes that were not stored because there would have been too many groups or series, \
+         by which of them.";
     SCRAPE = Summary "tidegate_scrape_duration_seconds":
         "Time to answer a scrape, until its last byte was handed over.";
     SCRAPE_INTERVAL = Gauge "tidegate_scrape_interval_seconds":
@@ -115,6 +120,8 @@ catalogue! {
          that newer scrapes need.";
     SERIES = Gauge "tidegate_series":
         "Pushed series stored.";
+    SERIES_LIMIT = Gauge "tidegate_series_limit":
+        "Most pushed series that are stored together, +Inf without a limit.";
     COMMIT = Summary "tidegate_store_commit_duration_seconds":
         "Time to commit one batch of changes to disk, failed commits included.";
     COMMIT_ERRORS = Counter "tidegate_store_commit_errors_total":

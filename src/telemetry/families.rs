@@ -109,8 +109,10 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
         (&own::SHORT_TTL, double(numbers.expiry.short)),
         (&own::SCRAPE_INTERVAL, numbers.expiry.scrape_interval),
         (&own::GROUPS, double(numbers.groups)),
+        (&own::GROUPS_LIMIT, most(numbers.groups_limit)),
         (&own::HIDDEN, double(numbers.hidden as u64)),
         (&own::SERIES, double(numbers.series)),
+        (&own::SERIES_LIMIT, most(numbers.series_limit)),
         (&own::STORE_SIZE, double(numbers.store_bytes)),
         (&own::COMMITS, double(numbers.commits)),
         (&own::COMMIT_ERRORS, double(numbers.commit_errors)),
@@ -146,7 +148,10 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
     ];
     let cut = cut.map(|(reason, count)| number(vec![Label::new("reason", reason)], double(count)));
     let cut = own::SCRAPES_CUT.family(cut.into());
-    let labelled = [expired, by_source, cut];
+    let over = numbers.over_limit.into_iter();
+    let over = over.map(|(limit, count)| number(vec![Label::new("limit", limit)], double(count)));
+    let over = own::OVER_LIMIT.family(over.collect());
+    let labelled = [expired, by_source, cut, over];
     values.chain(tallies).chain(labelled).collect()
 }
 
@@ -177,6 +182,11 @@ fn summary(labels: Vec<Label<'static>>, tally: Tally, quantiles: Vec<Quantile>) 
     }
 }
 
+/// A limit; without one a share of it is always 0.
+fn most(limit: Option<u64>) -> f64 {
+    limit.map_or(f64::INFINITY, double)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "the exposition has doubles")]
 fn double(count: u64) -> f64 {
     count as f64
@@ -200,6 +210,9 @@ mod tests {
         telemetry.count_cut_scrapes(CutScrape::Slow, 1);
         telemetry.count_cut_scrapes(CutScrape::Memory, 2);
         telemetry.set_stored(2, 40);
+        telemetry.set_limits(Some(5), None);
+        telemetry.count_over_limit("series", 0);
+        telemetry.count_over_limit("groups", 2);
         telemetry.set_expiry(ExpiryNumbers {
             default_seconds: 3600.0,
             groups: vec![("default".to_owned(), 2)],
@@ -356,6 +369,12 @@ mod tests {
         for (name, wanted) in [
             ("tidegate_groups", &[": 2"][..]),
             ("tidegate_series", &[": 40"]),
+            ("tidegate_groups_limit", &[": 5"]),
+            ("tidegate_series_limit", &[": inf"]),
+            (
+                "tidegate_pushes_over_limit_total",
+                &["groups: 2", "series: 0"],
+            ),
             ("tidegate_store_size_bytes", &[": 4096"]),
             ("tidegate_ttl_default_seconds", &[": 3600"]),
             ("tidegate_ttl_groups", &["default: 2"]),

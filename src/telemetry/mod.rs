@@ -54,6 +54,9 @@ struct Numbers {
     reload_time: f64,
     groups: u64,
     series: u64,
+    groups_limit: Option<u64>,
+    series_limit: Option<u64>,
+    over_limit: BTreeMap<&'static str, u64>,
     hidden: usize,
     store_bytes: u64,
     scrape: Tally,
@@ -167,6 +170,19 @@ impl Telemetry {
         let mut numbers = self.numbers();
         numbers.groups = groups;
         numbers.series = series;
+    }
+
+    /// How many groups and how many series may be stored; `None`: there is no limit.
+    pub fn set_limits(&self, groups: Option<u64>, series: Option<u64>) {
+        let mut numbers = self.numbers();
+        numbers.groups_limit = groups;
+        numbers.series_limit = series;
+    }
+
+    /// Counts pushes that were refused because there would have been too many of something,
+    /// such as `groups`; may be told of 0, so that the first is an increase.
+    pub fn count_over_limit(&self, limit: &'static str, pushes: u64) {
+        *self.numbers().over_limit.entry(limit).or_default() += pushes;
     }
 
     /// How many families are stored and not shown.

@@ -26,18 +26,16 @@ fn send(gateway: &Gateway, method: &str, path: &str) -> Response {
     gateway.send(method, &format!("/api/v1/{path}"), &[], "")
 }
 
+/// Browsers show it to no page of another site.
 #[track_caller]
-fn has_cors(answer: &Response, what: &str) {
-    for (name, value) in [
-        (
-            "Access-Control-Allow-Headers",
-            "Accept, Authorization, Content-Type, Origin",
-        ),
-        ("Access-Control-Allow-Origin", "*"),
-        ("Access-Control-Expose-Headers", "Date"),
-        ("Cache-Control", "no-cache, no-store, must-revalidate"),
+fn is_for_no_other_site(answer: &Response, what: &str) {
+    for name in [
+        "Access-Control-Allow-Headers",
+        "Access-Control-Allow-Methods",
+        "Access-Control-Allow-Origin",
+        "Access-Control-Expose-Headers",
     ] {
-        assert_eq!(answer.header(name), Some(value), "{what}");
+        assert_eq!(answer.header(name), None, "{what}");
     }
 }
 
@@ -54,7 +52,7 @@ fn every_route_names_its_methods_and_refuses_others() {
             (200, Some(allow)),
             "{path}"
         );
-        has_cors(&options, path);
+        is_for_no_other_site(&options, path);
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
             if !allow.contains(method) {
                 let refused = send(&gateway, method, path);
@@ -88,15 +86,43 @@ fn without_the_flag_the_admin_api_answers_403_and_names_it() {
 }
 
 #[test]
-fn answers_and_errors_carry_cors_headers() {
+fn only_what_the_pushgateway_lets_any_web_page_read_may_be_read_by_any() {
     let gateway = admin();
+    gateway.put("job/a", "m 1\n");
+    let kept = |answer: &Response| answer.header("Cache-Control").map(str::to_owned);
+    let never = Some("no-cache, no-store, must-revalidate".to_owned());
     for path in [
         "groups",
+        "groups/job/a",
         "groups/job/none",
         "groups?limit=0",
+        "ttl",
+        "ttl/explain/job/a",
         "openapi.yaml",
     ] {
-        has_cors(&send(&gateway, "GET", path), path);
+        for method in ["GET", "HEAD"] {
+            let answer = send(&gateway, method, path);
+            is_for_no_other_site(&answer, path);
+            assert_eq!(kept(&answer), never, "{path}");
+        }
+    }
+    for path in ["push", "admin/ttl/reap"] {
+        is_for_no_other_site(&send(&gateway, "POST", path), path);
+    }
+    for path in ["status", "metrics"] {
+        let answer = send(&gateway, "GET", path);
+        for (name, value) in [
+            (
+                "Access-Control-Allow-Headers",
+                "Accept, Authorization, Content-Type, Origin",
+            ),
+            ("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"),
+            ("Access-Control-Allow-Origin", "*"),
+            ("Access-Control-Expose-Headers", "Date"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
+        assert_eq!(kept(&answer), never, "{path}");
     }
 }
 

@@ -10,20 +10,21 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tidegate::clock::Clock;
+use tidegate::clock::{Clock, ManualClock};
 use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::Value;
 use tidegate::push::path::grouping_key;
-use tidegate::state::{Answer, Method, Prepared, State, StateSettings, prepare};
+use tidegate::state::{Answer, Method, Prepared, Quota, State, StateSettings, prepare};
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
+use tidegate::ttl::Ttl;
 use tidegate::view::{Clashes, exposition};
 use tokio::runtime::Runtime;
 
 use crate::clash::CLASHES;
 use crate::disk::{Disk, Held};
-use crate::harness::{Gateway, Options, START, runtime};
+use crate::harness::{Gateway, HOUR, Options, START, runtime};
 use crate::sound;
 
 /// Method, address and body.
@@ -35,22 +36,29 @@ struct Writer {
     disk: Disk,
     state: Arc<State>,
     telemetry: Arc<Telemetry>,
+    hands: ManualClock,
 }
 
 impl Writer {
     fn on(disk: Disk) -> Self {
+        Self::within(Quota::default(), disk)
+    }
+
+    fn within(quota: Quota, disk: Disk) -> Self {
         let runtime = runtime();
         let guard = runtime.enter();
         let telemetry = Arc::new(Telemetry::new());
+        let (clock, hands) = Clock::manual(START);
         let settings = StateSettings {
             place: disk.place(),
             policy: Options::default().policy,
             keep_history: Duration::ZERO,
+            quota,
             expose: false,
             startup_grace: Duration::ZERO,
             import: None,
             names: NameRule::Legacy,
-            clock: Clock::manual(START).0,
+            clock,
         };
         let (state, _) = State::start(settings, Arc::clone(&telemetry)).expect("a start");
         drop(guard);
@@ -59,6 +67,7 @@ impl Writer {
             disk,
             state,
             telemetry,
+            hands,
         }
     }
 
@@ -203,6 +212,76 @@ fn of_two_pushes_that_clash_in_one_batch_the_first_is_stored() {
 }
 
 #[test]
+fn pushes_of_one_batch_do_not_pass_a_limit_together() {
+    let groups = Quota {
+        groups: Some(3),
+        series: None,
+    };
+    let writer = Writer::within(groups, Disk::default());
+    // One of the three is the push behind which the batch waits.
+    let answers = writer.in_one_batch(&[
+        ("PUT", "job/a", "a 1\n"),
+        ("PUT", "job/b", "b 1\n"),
+        ("PUT", "job/c", "c 1\n"),
+        ("POST", "job/d", ""),
+        ("DELETE", "job/a", ""),
+        ("PUT", "job/e", "e 1\n"),
+        ("PUT", "job/f", "f 1\n"),
+    ]);
+    let taken: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(taken, [true, true, false, false, true, true, false]);
+    let series = Quota {
+        groups: None,
+        series: Some(4),
+    };
+    let writer = Writer::within(series, Disk::default());
+    let answers = writer.in_one_batch(&[
+        ("PUT", "job/a", "m{x=\"1\"} 1\nm{x=\"2\"} 1\nm{x=\"3\"} 1\n"),
+        ("PUT", "job/b", "b 1\nc 1\n"),
+        ("PUT", "job/c", "c 1\n"),
+        ("POST", "job/a", "m{x=\"1\"} 1\n"),
+        ("PUT", "job/b", "b 1\nc 1\n"),
+        ("PUT", "job/d", "d 1\n"),
+    ]);
+    let taken: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(taken, [true, false, true, true, true, false]);
+}
+
+#[test]
+fn a_group_that_expired_and_was_pushed_again_in_the_same_batch_makes_no_room() {
+    let quota = Quota {
+        groups: Some(3),
+        series: None,
+    };
+    let writer = Writer::within(quota, Disk::default());
+    let short = grouping_key(b"job/short").expect("a sound address");
+    let ttl = Some(Ttl::After(HOUR));
+    let short = prepare(
+        short,
+        Method::Replace,
+        vec![],
+        ttl,
+        Pusher::default(),
+        own_kind,
+    );
+    let short = writer.state.store(short.expect("a push to be judged"));
+    writer.runtime.block_on(short).expect("room for the first");
+    writer.hands.advance(HOUR);
+    let answers = writer.in_one_batch(&[
+        ("PUT", "job/a", ""),
+        ("PUT", "job/short", "s 2\n"),
+        ("PUT", "job/b", ""),
+    ]);
+    let taken: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(taken, [true, true, false]);
+    assert!(
+        writer
+            .exposition()
+            .contains("s{instance=\"\",job=\"short\"} 2\n")
+    );
+}
+
+#[test]
 fn a_later_push_of_a_batch_sees_what_an_earlier_one_freed() {
     let writer = Writer::on(Disk::default());
     let (gauge, counter) = ("# TYPE m gauge\nm 1\n", "# TYPE m counter\nm 2\n");
@@ -250,9 +329,12 @@ proptest! {
 
     #[test]
     fn a_batch_comes_to_the_same_as_its_requests_one_by_one(
-        all in prop::collection::vec(any_request(), 1..12)
+        all in prop::collection::vec(any_request(), 1..12),
+        // Not of groups: the batch waits behind one of its own.
+        limit in prop_oneof![Just(None), (1_u64..5).prop_map(Some)]
     ) {
-        let (single, batched) = (Writer::on(Disk::default()), Writer::on(Disk::default()));
+        let quota = Quota { groups: None, series: limit };
+        let [single, batched] = [(); 2].map(|()| Writer::within(quota, Disk::default()));
         prop_assert_eq!(batched.in_one_batch(&all), single.one_by_one(&all));
         let shown = single.exposition();
         prop_assert_eq!(&batched.exposition(), &shown);

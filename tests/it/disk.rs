@@ -32,6 +32,8 @@ struct Gate {
     waiting: usize,
     /// How many of those who wait may go on.
     passes: usize,
+    /// Whether syncs fail.
+    fails: bool,
 }
 
 /// Lets the disk go on when dropped, also by a test that fails.
@@ -78,6 +80,11 @@ impl Disk {
     pub(crate) fn hold(&self, what: Held) -> Hold {
         self.gate().held = Some(what);
         Hold(self.clone())
+    }
+
+    /// Whether syncs fail from now on, those that wait included.
+    pub(crate) fn fail(&self, fails: bool) {
+        self.gate().fails = fails;
     }
 
     /// Returns when somebody waits.
@@ -140,6 +147,9 @@ impl StorageBackend for Disk {
 
     fn sync_data(&self) -> io::Result<()> {
         self.pass(Held::Syncs);
+        if self.gate().fails {
+            return Err(io::ErrorKind::HostUnreachable.into());
+        }
         Ok(())
     }
 

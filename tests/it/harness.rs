@@ -13,6 +13,7 @@ use tidegate::gateway::{Gateway as Running, GatewaySettings};
 use tidegate::http::{Doors, Gate, Site, bind};
 use tidegate::limits::{KEEP_HISTORY, MAX_BODY, REPLACED_BYTES};
 use tidegate::settings::ListenAddress;
+use tidegate::state::Quota;
 use tidegate::store::Place;
 use tidegate::ttl::{Ttl, TtlPolicy};
 use tokio::runtime::Runtime;
@@ -43,6 +44,7 @@ pub(crate) struct Options {
     /// Where the store is instead of in a temporary folder.
     pub(crate) place: Option<Place>,
     pub(crate) startup_grace: Duration,
+    pub(crate) quota: Quota,
     pub(crate) names: NameRule,
     /// `--web.config.file`.
     pub(crate) web_config: Option<PathBuf>,
@@ -67,6 +69,7 @@ impl Default for Options {
             expose: false,
             place: None,
             startup_grace: Duration::ZERO,
+            quota: Quota::default(),
             names: NameRule::Legacy,
             web_config: None,
         }
@@ -136,6 +139,12 @@ impl Gateway {
     /// As [`Self::restart`], with or without `--push.disable-consistency-check`.
     pub(crate) fn restart_hiding(&mut self, hides: bool) {
         self.options.hide_inconsistent = hides;
+        self.restart();
+    }
+
+    /// As [`Self::restart`], with other limits of what is stored.
+    pub(crate) fn restart_within(&mut self, quota: Quota) {
+        self.options.quota = quota;
         self.restart();
     }
 
@@ -337,6 +346,7 @@ fn settings(folder: &TempDir, options: &Options, clock: Clock) -> GatewaySetting
         keep_history: options.keep_history,
         expose: options.expose,
         startup_grace: options.startup_grace,
+        quota: options.quota,
         names: options.names,
         ..GatewaySettings::new(place, clock)
     }

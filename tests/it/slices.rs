@@ -14,8 +14,8 @@ use tidegate::http::Doors;
 use tidegate::limits::SLICE;
 use tidegate::model::{GroupKey, Value};
 use tidegate::state::{
-    Answer, DeleteMany, Method, NewOverride, PinMany, Prepared, PreparedPush, State, StateSettings,
-    prepare, reap_expired,
+    Answer, DeleteMany, Method, NewOverride, PinMany, Prepared, PreparedPush, Quota, State,
+    StateSettings, prepare, reap_expired,
 };
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
@@ -89,6 +89,7 @@ impl Bench {
             policy,
             keep_history: Duration::ZERO,
             startup_grace: Duration::ZERO,
+            quota: Quota::default(),
             expose: false,
             import: None,
             names: NameRule::Legacy,
@@ -360,6 +361,63 @@ fn what_would_expire_while_rules_change_goes_by_the_new_rules_alone() {
     assert_eq!(there(), 1);
     bench.hands.advance(40 * SECOND);
     assert_eq!(there(), 0);
+    bench.state.close();
+}
+
+#[test]
+fn new_rules_hold_for_every_group_though_a_commit_fails_in_their_midst() {
+    let groups = 4 * SLICE;
+    let bench = Bench::start(policy(seconds(20)));
+    let pushes = (0..groups).map(|n| *push(&old(n), None));
+    let stored = bench.state.store_all(pushes.collect());
+    bench.runtime.block_on(stored).expect("pushes");
+    let store = |job: &str| {
+        let (state, push) = (Arc::clone(&bench.state), push(job, None));
+        bench.queue(async move { state.store(Prepared::Push(push)).await })
+    };
+    let held = bench.disk.hold(Held::Syncs);
+    let first = store("first");
+    bench.disk.await_waiting();
+    // The reload asks for what is before it, then for the rules; the writer is at a push each
+    // time, so that another waits behind.
+    let state = Arc::clone(&bench.state);
+    let mut reload = bench.queue(async move { state.set_policy(policy(seconds(1000))).await });
+    let second = store("second");
+    bench.step(&held, 1);
+    bench.answer(first).expect("a push");
+    let third = store("third");
+    bench.step(&held, 1);
+    bench.answer(second).expect("a push");
+    // What came before is answered: its next poll puts the rules into the queue.
+    let guard = bench.runtime.enter();
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(reload.as_mut().poll(&mut context).is_pending());
+    drop(guard);
+    let fourth = store("fourth");
+    bench.step(&held, 1);
+    bench.answer(third).expect("a push");
+    let fifth = store("fifth");
+    bench.step(&held, 1);
+    bench.answer(fourth).expect("a push");
+    // One slice has the new rules, and the disk fails.
+    bench.disk.fail(true);
+    drop(held);
+    bench.answer(fifth).expect_err("a push that is not on disk");
+    assert_eq!(bench.state.policy().default, seconds(20));
+    bench.disk.fail(false);
+    eventually(LIMIT, "a state that takes pushes again", || {
+        bench.hands.advance(31 * SECOND);
+        bench.state.health().refusal().map_or(Ok(()), Err)
+    });
+    bench.answer(reload).expect("new rules");
+    assert_eq!(bench.state.policy().default, seconds(1000));
+    // By the old rules all would have expired. Nobody knows of a push whose sync failed.
+    let there = groups + 4 + usize::from(bench.is_there("fifth"));
+    assert_eq!((bench.groups(), bench.state.expired_groups()), (there, 0));
+    bench.put("sixth", None);
+    let passed = bench.state.clock().ttl_now().since(START);
+    bench.hands.advance((1000 * SECOND).saturating_sub(passed));
+    assert_eq!((bench.groups(), bench.state.expired_groups()), (1, there));
     bench.state.close();
 }
 

@@ -1,6 +1,8 @@
 //! What the pages say about groups, metrics and the gateway.
 
 use crate::browser::{Page, admin, load, loads_as};
+use tidegate::state::Quota;
+
 use crate::harness::{Gateway, HOUR, Options, SECOND};
 
 fn only_group(gateway: &Gateway) -> Page {
@@ -161,13 +163,17 @@ fn an_override_is_shown_while_it_counts() {
 fn the_status_tells_build_start_flags_and_ttls() {
     let mut options = Options::default();
     options.site.flags = vec![("log.level".to_owned(), "<b>info".to_owned())];
+    options.quota = Quota {
+        groups: Some(5),
+        series: None,
+    };
     let gateway = Gateway::with(options);
     gateway.put_for("6h", "job/a", "m 1\n");
     gateway.put("job/b", "m 1\n");
     let rows = load(&gateway, "/status").texts("table.facts tr");
     for row in [
         "Health pushes are stored",
-        "Groups 2",
+        "Groups 2 of at most 5",
         "Series 2",
         "Next expiry 2026-11-22T09:07:00Z (in 6h)",
         "Default TTL never",

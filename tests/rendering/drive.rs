@@ -11,7 +11,7 @@ use tidegate::format::form::{Encoding, Form};
 use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::GroupKey;
-use tidegate::state::{DeleteMany, Method, Refused, State, StateSettings, prepare};
+use tidegate::state::{DeleteMany, Method, Quota, Refused, State, StateSettings, prepare};
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
 use tidegate::ttl::{Ttl, TtlPolicy};
@@ -84,6 +84,7 @@ fn start(runtime: &Runtime, disk: &Disk, clock: &Clock) -> Arc<State> {
         policy: policy(),
         keep_history: Duration::ZERO,
         startup_grace: Duration::ZERO,
+        quota: Quota::default(),
         expose: false,
         import: None,
         names: NameRule::Utf8,

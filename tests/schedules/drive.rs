@@ -11,7 +11,7 @@ use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::{GroupKey, Selector};
 use tidegate::state::{
-    Answer, Method, NewOverride, Pause, Pin, Refused, Shown, State, StateSettings, prepare,
+    Answer, Method, NewOverride, Pause, Pin, Quota, Refused, Shown, State, StateSettings, prepare,
 };
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
@@ -96,6 +96,7 @@ fn start(
         policy: policy(rules),
         keep_history: Duration::from_hours(if history { 24 } else { 0 }),
         startup_grace: Duration::ZERO,
+        quota: Quota::default(),
         expose: history,
         import: None,
         names: NameRule::Legacy,

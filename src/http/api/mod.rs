@@ -83,6 +83,10 @@ impl From<Refused> for ApiError {
             }
             Refused::NoSuchGroup(key) => (StatusCode::NOT_FOUND, format!("no group {key}")),
             Refused::Unavailable(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
+            Refused::OverQuota(over) => {
+                let text = format!("not stored: {over}");
+                (StatusCode::INSUFFICIENT_STORAGE, text)
+            }
             Refused::DiskFull(reason) => (StatusCode::INSUFFICIENT_STORAGE, reason),
             Refused::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -208,6 +212,11 @@ impl Route {
         }
     }
 
+    /// Whether the Pushgateway has it.
+    fn is_original(&self) -> bool {
+        matches!(self, Self::Status | Self::Metrics | Self::Wipe)
+    }
+
     /// Whether it needs `--web.enable-admin-api`.
     fn is_admin(&self) -> bool {
         matches!(
@@ -239,11 +248,13 @@ pub(super) async fn answer(
     let route =
         Route::of(&request.path).filter(|route| !matches!(route, Route::Wipe) || context.admin);
     if method == Method::OPTIONS {
-        let response = reply::cors(reply::options(route.map_or("", |route| route.options())));
         context
             .telemetry
             .count_request("api/v1/options", "options", 200);
-        return response;
+        return match route.filter(|route| !route.is_original()) {
+            Some(own) => reply::options(own.options()),
+            None => reply::cors(reply::options("")),
+        };
     }
     let Some(route) = route else {
         return elsewhere(context, &request);
@@ -254,6 +265,22 @@ pub(super) async fn answer(
     if matches!(route, Route::Wipe) && is_foreign(&request.parts) {
         return reply::foreign();
     }
+    let is_read = matches!(route, Route::Status | Route::Metrics);
+    let response = answer_route(context, route, request, connection).await;
+    if is_read {
+        reply::cors(response)
+    } else {
+        response
+    }
+}
+
+async fn answer_route(
+    context: &Arc<Context>,
+    route: Route,
+    request: ApiRequest,
+    connection: &CancellationToken,
+) -> Response {
+    let method = &request.parts.method;
     match (&route, context.state()) {
         (Route::OpenApi, _) => return reply::yaml(include_str!("openapi.yaml")),
         (Route::Status, _) => {
@@ -437,7 +464,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::limits::READERS;
-    use crate::state::StateSettings;
+    use crate::state::{Quota, StateSettings};
     use crate::store::Place;
     use crate::telemetry::Telemetry;
     use crate::ttl::TtlPolicy;
@@ -539,6 +566,7 @@ mod tests {
             policy: TtlPolicy::default(),
             keep_history: Duration::ZERO,
             startup_grace: Duration::ZERO,
+            quota: Quota::default(),
             expose: false,
             import: None,
             names: NameRule::Legacy,

@@ -30,7 +30,7 @@ pub(super) async fn status(context: &Arc<Context>) -> Result<Markup, ApiError> {
 async fn store(state: &Arc<State>) -> Markup {
     let snapshot = state.snapshot();
     let size = read(state, |store| Ok(store.size_bytes())).await;
-    let health = state.health().refusal();
+    let (health, quota) = (state.health().refusal(), state.quota());
     html! {
         h2 { "Store" }
         table.facts {
@@ -43,11 +43,16 @@ async fn store(state: &Arc<State>) -> Markup {
                     }
                 }
             }
-            (row("Groups", &html! { (snapshot.groups()) }))
-            (row("Series", &html! { (snapshot.series()) }))
+            (row("Groups", &of_limit(snapshot.groups() as u64, quota.groups)))
+            (row("Series", &of_limit(snapshot.series(), quota.series)))
             @if let Ok(bytes) = size { (row("Size on disk", &html! { (bytes) " bytes" })) }
         }
     }
+}
+
+/// How many there are, and how many there may be.
+fn of_limit(stored: u64, limit: Option<u64>) -> Markup {
+    html! { (stored) @if let Some(limit) = limit { " of at most " (limit) } }
 }
 
 fn ttls(state: &State) -> Markup {

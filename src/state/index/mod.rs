@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::model::{GroupKey, Kind};
 use crate::push::printed::{has_plain_names, shown_key};
 use crate::push::rewrite::PUSH_TIME;
+use crate::state::quota::Counted;
 use crate::store::Head;
 use crate::ttl::{Horizon, Override, Schedule};
 use crate::view::{GroupId, Life};
@@ -93,6 +94,8 @@ pub(super) struct Index {
     /// Numbers of `groups` that are free.
     free: Vec<GroupId>,
     by_key: HashMap<GroupKey, GroupId>,
+    /// Of all groups together.
+    series: u64,
     /// Groups whose label names are printed otherwise than they are, by the key that
     /// is shown.
     by_shown: HashMap<GroupKey, Vec<GroupId>>,
@@ -130,6 +133,14 @@ impl Index {
     /// Whether it has never held a group.
     pub(super) fn is_empty(&self) -> bool {
         self.pushes == 0
+    }
+
+    /// How much there is, expired groups included.
+    pub(super) fn total(&self, counted: Counted) -> u64 {
+        match counted {
+            Counted::Groups => self.by_key.len() as u64,
+            Counted::Series => self.series,
+        }
     }
 
     /// The number of the next push: see [`Horizon::scraped`].
@@ -175,7 +186,9 @@ impl Index {
             self.watch.remove(id, &old.hidden);
         }
         self.watch.add(id, &group.hidden);
+        self.series += group.head.series;
         let old = self.groups[id.0 as usize].replace(group);
+        self.series -= old.as_ref().map_or(0, |old| old.head.series);
         if let Some(old) = &old {
             self.unstored.push((old.key.clone(), old.pushed));
         }
@@ -193,6 +206,7 @@ impl Index {
     pub(super) fn remove(&mut self, id: GroupId) -> Option<(Group, Vec<Arc<str>>)> {
         let group = self.groups.get_mut(id.0 as usize)?.take()?;
         self.free.push(id);
+        self.series -= group.head.series;
         self.by_key.remove(&group.key);
         if !has_plain_names(&group.key) {
             self.forget_shown(id, shown_key(&group.key));

@@ -26,6 +26,9 @@ use crate::view::{Change, GroupId, RenderedFamily};
 impl Judge<'_> {
     /// Stores a push, hiding those of its families that may not be shown.
     pub(super) fn push_hiding(&mut self, mut push: PreparedPush) -> Result<Answer, ReadError> {
+        if let Err(over) = self.room_for(&push) {
+            return Ok(self.refuse(push.key, over));
+        }
         let mut hidden = self.hidden_times(&push.key);
         let (id, removed) = self.strip(&push);
         let horizon = self.now.horizon;

@@ -7,6 +7,7 @@ use crate::model::{GroupKey, Kind};
 use crate::state::check::{Conflict, check};
 use crate::state::index::{Group, HiddenFamilies};
 use crate::state::prepare::PreparedPush;
+use crate::state::quota::OverQuota;
 use crate::state::request::{Answer, Done, Refused};
 use crate::store::{HiddenFamily, ReadError, RowWrite};
 
@@ -24,8 +25,8 @@ struct Before {
 }
 
 impl Judge<'_> {
-    /// Checks and stores each push in turn; at the first that is refused those before
-    /// it are undone, and nothing is marked as failed.
+    /// Checks and stores each push in turn; at the first that is refused, or has no room, those
+    /// before it are undone, and nothing is marked as failed.
     pub(super) fn push_many(&mut self, pushes: Vec<PreparedPush>) -> Result<Answer, ReadError> {
         let changes = self.judged.changes.len();
         let mut before: Vec<Before> = Vec::with_capacity(pushes.len());
@@ -39,6 +40,11 @@ impl Judge<'_> {
                     let key = push.key;
                     return Ok(Err(Refused::InBatch { at, key, refusal }));
                 }
+            }
+            if let Err(over) = self.room_for(&push) {
+                self.undo(before, changes);
+                let stored = self.index.total(over.counted);
+                return Ok(Err(Refused::OverQuota(OverQuota { stored, ..over })));
             }
             before.push(self.before(&push));
             if let Ok(Done::Pushed { expires: at }) =

@@ -5,6 +5,7 @@ mod hidden;
 mod many;
 mod operator;
 mod push;
+mod room;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::model::GroupKey;
 use crate::push::rewrite::PUSH_TIME;
 use crate::store::{Batch, End, Ended, Head, ReadError, Store};
 use crate::ttl::{Horizon, Schedule, TtlPolicy};
-use crate::view::{Change, GroupId, Later, RenderedFamily};
+use crate::view::{Change, GroupId, Later, RenderedFamily, View};
 
 use super::expiry::Expiry;
 use super::expiry_log::Expired;
@@ -22,6 +23,7 @@ use super::exposed::{self, Departed};
 use super::history::History;
 use super::index::{Group, Held, HiddenFamilies, Index};
 use super::later::later;
+use super::quota::Quota;
 use super::request::{Answer, Done, Refused, Request};
 use super::staged::Staged;
 use super::times;
@@ -35,6 +37,10 @@ pub(super) struct Bench<'a> {
     pub(super) expiry: &'a Expiry,
     /// With `--ttl.expose`.
     pub(super) departed: Option<&'a mut Departed>,
+    /// How much may be stored.
+    pub(super) quota: Quota,
+    /// Knows which groups have expired.
+    pub(super) view: &'a View,
     /// Wall clock.
     pub(super) wall: UnixNanos,
 }
@@ -47,6 +53,10 @@ pub(super) struct Judge<'a> {
     policy: &'a TtlPolicy,
     expiry: &'a Expiry,
     departed: Option<&'a mut Departed>,
+    quota: Quota,
+    view: &'a View,
+    /// Groups that had expired when room was needed first in this batch.
+    expired: Option<std::vec::IntoIter<GroupId>>,
     now: Now,
     judged: Judged,
 }
@@ -104,6 +114,8 @@ impl<'a> Judge<'a> {
             policy,
             expiry,
             departed,
+            quota,
+            view,
             wall,
         } = bench;
         let now = Now {
@@ -119,6 +131,9 @@ impl<'a> Judge<'a> {
             policy,
             expiry,
             departed,
+            quota,
+            view,
+            expired: None,
             now,
             judged: Judged::default(),
         }

@@ -1,5 +1,6 @@
 //! Pushes, and pushes that failed.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::{Holds, Judge, Now};
@@ -42,7 +43,10 @@ impl Judge<'_> {
             }
             Err(conflict) => return Ok(Err(Refused::Inconsistent(conflict.refusal))),
         }
-        self.store(push, HiddenFamilies::new(), Vec::new())
+        match self.room_for(&push) {
+            Ok(()) => self.store(push, HiddenFamilies::new(), Vec::new()),
+            Err(over) => Ok(self.refuse(push.key, over)),
+        }
     }
 
     /// Stores a push that has been checked. `hidden` are those of its families that may not
@@ -115,7 +119,7 @@ impl Judge<'_> {
     }
 
     /// The same of families that it does not show.
-    fn kept_hidden(&self, push: &PreparedPush) -> HiddenFamilies {
+    pub(super) fn kept_hidden(&self, push: &PreparedPush) -> HiddenFamilies {
         let group = self
             .index
             .group(&push.key)
@@ -192,34 +196,54 @@ impl Judge<'_> {
             refusal,
             hides,
         } = failed;
+        let text = shortened(&refusal);
+        let refused = Err(Refused::Inconsistent(refusal));
         self.forget_if_expired(&key);
+        if self.index.find(&key).is_some() {
+            self.mark(key, text);
+            return refused;
+        }
         let mut holds = Holds::default();
-        if let Some(old) = self.index.group(&key) {
-            holds.families.clone_from(&old.families);
-            holds.hidden = old.hidden.clone();
-        } else if hides {
+        if hides {
             holds.hidden = self.hidden_times(&key);
         } else if let Some(twin) = self.live_twin(&key) {
             // The marker would show the same series as the twin's.
             return Err(Refused::Inconsistent(twin));
         }
-        let old = self.index.group(&key);
-        let new = || Head {
+        if let Err(over) = self.room_for_group(&key) {
+            return Err(Refused::OverQuota(over));
+        }
+        let head = Head {
             created: self.now.wall,
             clock_start: self.now.ttl,
             pushed_ttl,
             pusher,
             ..Head::default()
         };
-        let mut head = old.map_or_else(new, |group| group.head.clone());
-        head.failure = Some(Failure {
-            at: self.now.wall,
-            text: shortened(&refusal),
-        });
+        self.show_failed(key, head, holds, text);
+        refused
+    }
+
+    /// Notes at a group that is there that it was not changed, and why.
+    pub(super) fn mark(&mut self, key: GroupKey, text: String) {
+        let Some(old) = self.index.group(&key) else {
+            return;
+        };
+        let holds = Holds {
+            families: old.families.clone(),
+            hidden: old.hidden.clone(),
+            ..Holds::default()
+        };
+        let head = old.head.clone();
+        self.show_failed(key, head, holds, text);
+    }
+
+    fn show_failed(&mut self, key: GroupKey, mut head: Head, holds: Holds, text: String) {
+        let at = self.now.wall;
+        head.failure = Some(Failure { at, text });
         self.staged.write_head(key.clone(), head.clone());
         let identity = Identity::new(&key);
         self.show(key, head, holds, &identity, false);
-        Err(Refused::Inconsistent(refusal))
     }
 
     fn live_twin(&mut self, key: &GroupKey) -> Option<Refusal> {
@@ -236,7 +260,7 @@ impl Judge<'_> {
 }
 
 /// A refusal's text, cut at a character's border.
-fn shortened(refusal: &Refusal) -> String {
+pub(super) fn shortened(refusal: &impl Display) -> String {
     let mut text = refusal.to_string();
     text.truncate(text.floor_char_boundary(FAILURE_TEXT));
     text
