@@ -42,10 +42,10 @@ impl Judge<'_> {
 
     /// The same for a group of which only a failure is noted.
     pub(super) fn room_for_group(&mut self, key: &GroupKey) -> Result<(), OverQuota> {
-        match self.index.find(key) {
-            Some(_) => Ok(()),
-            None => self.make_room(Counted::Groups, 1),
+        if self.over(Counted::Groups, 1).is_none() || self.index.find(key).is_some() {
+            return Ok(()); // Nearly always the first: it costs no look at the groups.
         }
+        self.make_room(Counted::Groups, 1)
     }
 
     /// Refuses a push for which there is no room. As after any refusal a group that is there
