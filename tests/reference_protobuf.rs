@@ -71,7 +71,7 @@ fn in_protobuf() -> Vec<MetricFamily> {
         ..Bucket::default()
     };
     let histogram = Histogram {
-        sample_count: Some(9),
+        sample_count: Some(6),
         sample_sum: Some(4.5),
         bucket: vec![bucket],
         schema: Some(3),
