@@ -15,7 +15,7 @@ use crate::support::http::Response;
 use crate::support::{LIMIT, eventually};
 
 /// Some slices, and a last one that is not full.
-const GROUPS: usize = 2 * SLICE + 10;
+const GROUPS: usize = 3 * SLICE + 10;
 
 /// A group that no matcher names, behind all others.
 const OTHER: &str = "other";
@@ -134,6 +134,9 @@ fn delete_and_fail(
     assert_eq!(answer.status, status, "{story}: {}", answer.text());
     assert!(answer.text().contains(reason), "{story}: {}", answer.text());
     let seen = gone(&bench.shown(), &story);
+    let told = format!("; {seen} groups were changed before that");
+    let is_told = answer.text().contains(&told);
+    assert_eq!(is_told, seen > 0, "{story}: {}", answer.text());
     let refused = bench.gateway.write("PUT", "job/late", "m 1\n");
     assert_eq!(refused.status, 503, "{story}: {}", refused.text());
     let ambiguous = bench.disk.failed() == Some(Operation::Sync);

@@ -65,7 +65,8 @@ pub(super) async fn delete(state: &Arc<State>, query: &Query, by: String) -> Out
     };
     let groups = to_the_end(state, |state| async move {
         let (groups, refused) = state.delete_many(which).await;
-        tracing::info!(groups, matching, by, "groups deleted by matcher");
+        let whole = refused.is_none();
+        tracing::info!(groups, whole, matching, by, "groups deleted by matcher");
         (groups, refused)
     });
     Ok(answer(groups.await?, &labels, false))
@@ -101,7 +102,8 @@ pub(in crate::http) async fn delete_all(state: &Arc<State>, by: String) -> Resul
     };
     to_the_end(state, |state| async move {
         let (groups, refused) = state.delete_many(which).await;
-        tracing::info!(groups, by, "all groups wiped");
+        let whole = refused.is_none();
+        tracing::info!(groups, whole, by, "groups wiped");
         (groups, refused)
     })
     .await
@@ -126,7 +128,8 @@ pub(super) async fn pin(state: &Arc<State>, query: &Query, body: PinBody, by: St
     } = new;
     let groups = to_the_end(state, |state| async move {
         let (groups, refused) = state.pin_many(PinMany { keys, of }).await;
-        tracing::info!(groups, matching, %ttl, r#for = lasts, by, reason, "TTL overrides set by matcher");
+        let whole = refused.is_none();
+        tracing::info!(groups, whole, matching, %ttl, r#for = lasts, by, reason, "TTL overrides set by matcher");
         (groups, refused)
     });
     Ok(answer(groups.await?, &labels, false))
@@ -150,7 +153,14 @@ pub(super) async fn unpin(state: &Arc<State>, query: &Query, by: String) -> Outc
     }
     let groups = to_the_end(state, |state| async move {
         let (groups, refused) = state.pin_many(PinMany { keys, of: None }).await;
-        tracing::info!(groups, matching, by, "TTL overrides removed by matcher");
+        let whole = refused.is_none();
+        tracing::info!(
+            groups,
+            whole,
+            matching,
+            by,
+            "TTL overrides removed by matcher"
+        );
         (groups, refused)
     });
     Ok(answer(groups.await?, &labels, false))
@@ -202,7 +212,7 @@ fn answer(groups: usize, labels: &Value, dry_run: bool) -> Value {
 }
 
 /// Carries out what changes many groups, whether or not whoever asked still waits; how many
-/// were changed.
+/// were changed. An error half way says how many were before it.
 async fn to_the_end<F>(
     state: &Arc<State>,
     work: impl FnOnce(Arc<State>) -> F,
@@ -215,5 +225,13 @@ where
         status: StatusCode::INTERNAL_SERVER_ERROR,
         text: panic.to_string(),
     })?;
-    refused.map_or(Ok(groups), |refused| Err(refused.into()))
+    refused.map_or(Ok(groups), |refused| {
+        let ApiError { status, text } = refused.into();
+        let text = if groups == 0 {
+            text
+        } else {
+            format!("{text}; {groups} groups were changed before that")
+        };
+        Err(ApiError { status, text })
+    })
 }
