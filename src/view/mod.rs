@@ -40,7 +40,7 @@ pub use clash::Clashes;
 pub use exposition::{Frame, OwnFamily, exposition};
 pub use groups::Life;
 pub use gzip::{Compressor, Member, Zipped, gzip, zip};
-pub use holding::Holding;
+pub use holding::{Holding, surplus};
 pub use later::Later;
 pub use slab::Slab;
 pub use snapshot::Snapshot;
