@@ -1,7 +1,9 @@
 //! What does a scrape cost at 10,000 and 100,000 series, HTTP aside: a snapshot
 //! and its frames, the first gzip of everything, a gzip of unchanged chunks, and
 //! one after 1 % of the groups were pushed? The same in protobuf, where the first
-//! scrape reads the store and encodes everything.
+//! scrape reads the store and encodes everything. And at a million series too: for how
+//! long does a snapshot, or the publication of pushes beside a slow scraper, hold the
+//! view's lock?
 //!
 //!     cargo bench --bench scrape
 
@@ -10,10 +12,12 @@ mod stored;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use stored::{Running, push};
+use tidegate::clock::UnixNanos;
 use tidegate::format::escape::Escaping;
 use tidegate::format::form::{Encoding, Form};
+use tidegate::model::Kind;
 use tidegate::state::Method;
-use tidegate::view::{Clashes, Frame, exposition, gzip};
+use tidegate::view::{Change, Clashes, Frame, GroupId, RenderedFamily, View, exposition, gzip};
 
 fn main() {
     divan::main();
@@ -21,6 +25,84 @@ fn main() {
 
 /// 20 series a group.
 const GROUPS: [usize; 2] = [500, 5_000];
+
+/// Those and a million series.
+const MANY: [usize; 3] = [500, 5_000, 50_000];
+
+/// Changes that are published under one lock.
+const AT_ONCE: usize = 16;
+
+/// What a scrape does under the view's lock, when something has changed since the last one.
+#[divan::bench(args = MANY, sample_size = 1, sample_count = 200)]
+fn snapshot(bencher: Bencher<'_, '_>, groups: usize) {
+    let view = view(groups);
+    let horizon = UnixNanos(0);
+    bencher
+        .with_inputs(|| view.apply(&[change(0, groups)]))
+        .bench_local_values(|()| view.snapshot(horizon));
+}
+
+/// What publishing pushes does under that lock while a scraper holds all there is: families
+/// and chunks are copied.
+#[divan::bench(args = MANY, sample_size = 1, sample_count = 200)]
+fn publication_beside_a_scrape(bencher: Bencher<'_, '_>, groups: usize) {
+    let view = view(groups);
+    let mut round = 0;
+    bencher
+        .with_inputs(|| {
+            round += AT_ONCE;
+            // Scattered: 7,919 is prime to the numbers of groups.
+            let some = (round..round + AT_ONCE).map(|at| change(at * 7_919 % groups, at));
+            let snapshot = view.snapshot(UnixNanos(0));
+            let frames = exposition(&snapshot, Vec::new(), &Clashes::default());
+            (some.collect::<Vec<_>>(), snapshot, frames)
+        })
+        .bench_local_refs(|(changes, ..)| view.apply(changes.iter()));
+}
+
+/// A view of groups with 20 series in 5 families each, and their push times.
+fn view(groups: usize) -> View {
+    let view = View::default();
+    for some in (0..groups).collect::<Vec<_>>().chunks(AT_ONCE) {
+        let changes: Vec<_> = some.iter().map(|group| change(*group, *group)).collect();
+        view.apply(&changes);
+    }
+    view
+}
+
+/// A push to this group.
+fn change(group: usize, value: usize) -> Change {
+    let families = [
+        ("job_duration_seconds", 1),
+        ("job_last_success", 1),
+        ("push_failure_time_seconds", 1),
+        ("push_time_seconds", 1),
+        ("queue_depth", 4),
+        ("rows_processed_total", 4),
+        ("step_seconds", 10),
+    ];
+    let set = families.into_iter().map(|(name, series)| {
+        let line = |at: usize| {
+            let labels = format!("instance=\"host-{group:06}\",job=\"batch\",shard=\"{at}\"");
+            format!("{name}{{{labels},region=\"eu-central-1\"}} {value}\n")
+        };
+        RenderedFamily {
+            name: name.into(),
+            kind: Kind::Gauge,
+            help: None,
+            text: (0..series).map(line).collect::<String>().into(),
+            legacy: true,
+        }
+    });
+    Change {
+        group: GroupId(u32::try_from(group).expect("a group's number")),
+        removed: Vec::new(),
+        set: set.collect(),
+        life: None,
+        later: None,
+        gone: None,
+    }
+}
 
 #[divan::bench(args = GROUPS)]
 fn identity(bencher: Bencher<'_, '_>, groups: usize) {

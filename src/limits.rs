@@ -102,11 +102,19 @@ pub const DUMPS: usize = 4;
 /// group, or list every key, and goes on when its client has gone.
 pub const READERS: usize = 8;
 
-/// Bytes of chunks that have been replaced and that only scrapes still hold, in each form, or
-/// as many as the exposition has where that is more. When a scrape begins beyond it, those
-/// that began longest ago are cut off. Sixteen slow scrapers would otherwise hold sixteen
-/// old expositions.
+/// Bytes that scrapes may hold and nothing else needs, in all forms together: chunks that have
+/// been replaced, and what was made for one scraper. Or as many as the exposition has where
+/// that is more. Beyond it those that began longest ago are cut off: sixteen slow scrapers
+/// would otherwise hold sixteen old expositions.
 pub const REPLACED_BYTES: usize = 64 * MIB;
+
+/// Bytes made for one scraper that do not count there: the gateway's own metrics, and what is
+/// compressed or printed ahead of what it has taken.
+pub const SCRAPE_OWN_BYTES: usize = MIB;
+
+/// How often that is looked at while scrapes are under way, beside when one begins. What
+/// pushes replace in a second is about an exposition; a usual scrape is over before.
+pub const SCRAPES_LOOK: Duration = Duration::from_secs(1);
 
 /// Addresses of scrapers whose interval is watched; who came longest ago is forgotten.
 pub const SCRAPERS: usize = 64;

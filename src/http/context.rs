@@ -9,6 +9,7 @@ use super::api::Lists;
 use super::gate::Gate;
 use super::page::FormKey;
 use super::running::Running;
+use super::zipping::Compressors;
 use crate::clock::UnixNanos;
 use crate::config::PolicySource;
 use crate::format::name::NameRule;
@@ -82,6 +83,8 @@ pub struct Context {
     pub(super) scrapes: Arc<Semaphore>,
     /// The scrapes that are being answered.
     pub(super) running: Running,
+    /// What they compress with.
+    pub(super) compressors: Compressors,
     /// Answers at once that read the whole store; further ones wait.
     pub(super) dumps: Arc<Semaphore>,
 }
@@ -98,6 +101,7 @@ impl Context {
         site: Site,
         started: UnixNanos,
     ) -> Self {
+        let running = Running::new(limits.replaced, Arc::clone(&telemetry));
         Self {
             state: OnceLock::new(),
             telemetry,
@@ -113,7 +117,8 @@ impl Context {
             bodies: Arc::new(Semaphore::new(BODY_BYTES_IN_FLIGHT / BODY_UNIT)),
             large_pushes: Arc::new(Semaphore::new(LARGE_PUSHES)),
             scrapes: Arc::new(Semaphore::new(SCRAPES)),
-            running: Running::default(),
+            running,
+            compressors: Compressors::default(),
             dumps: Arc::new(Semaphore::new(DUMPS)),
         }
     }

@@ -18,6 +18,7 @@ mod running;
 mod scrape;
 mod serve;
 mod session;
+mod zipping;
 
 pub use context::{Context, Doors, Limits, Site};
 pub use gate::Gate;

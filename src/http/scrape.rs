@@ -1,6 +1,5 @@
 //! GET of the exposition.
 
-use std::future::Future as _;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 use std::vec::IntoIter;
-use std::{collections::VecDeque, io};
 
 use axum::body::{Body, HttpBody};
 use axum::http::HeaderMap;
@@ -17,32 +15,26 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame as BodyFrame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::Busy;
 use super::context::Context;
 use super::reply;
+use super::zipping::Zipping;
 use crate::clock::Stopwatch;
 use crate::format::accept::{Layout, Offer, negotiate};
 use crate::format::form::{Form, write_metrics};
 use crate::format::negotiate::accepts_gzip;
 use crate::format::prototext::Prototext;
 use crate::format::text_write::Identity;
-use crate::limits::{CHUNK_BYTES, SCRAPE_TIME};
+use crate::limits::SCRAPE_TIME;
 use crate::model::Family;
-use crate::parallel::cores;
 use crate::state::{Shown, State};
 use crate::telemetry::{CutScrape, own_kind};
-use crate::view::{
-    Clashes, Compressor, Frame, Holding, Member, OwnFamily, Snapshot, Zipped, exposition, gzip, zip,
-};
+use crate::view::{Clashes, Frame, Holding, OwnFamily, Snapshot, exposition, gzip};
 
 /// Printed frames made ahead of what the scraper has taken.
 const AHEAD: usize = 8;
-
-/// Text compressed by one thread at a time, bytes.
-const ZIPPED_AT_ONCE: usize = 8 * CHUNK_BYTES;
 
 /// Who scrapes.
 pub(super) struct Scraper<'a> {
@@ -79,7 +71,9 @@ pub(super) async fn scrape(
     let (snapshot, offer) = snapshot_for(state, negotiate(accept)).await;
     let clashes = clashes(&snapshot).await;
     let frames = frames(context, state, &snapshot, &clashes);
-    let frames = taken_of(context, snapshot.form(), frames, scraper.cut);
+    let holding = Arc::new(Holding::new(&frames));
+    context.running.begin(&holding, scraper.cut, state.clock());
+    let frames = Frames::new(frames, holding);
     let shown = Shown {
         pushes: snapshot.pushes(),
         began,
@@ -102,12 +96,18 @@ pub(super) async fn scrape(
     let zipped = accepts_gzip(encodings);
     let body = match (offer.layout, zipped) {
         (Layout::Text | Layout::Delimited, false) => Body::new(Plain::new(frames, done)),
-        (Layout::Text | Layout::Delimited, true) => Body::new(Zipping::new(frames, done)),
-        (layout, false) => {
-            let printed = printed(frames, layout).map(Frame::into_bytes);
-            Body::new(ahead(printed, done))
+        (Layout::Text | Layout::Delimited, true) => {
+            Body::new(Zipping::new(frames, &context.compressors, done))
         }
-        (layout, true) => Body::new(ahead(gzip(printed(frames, layout)), done)),
+        (layout, false) => {
+            let holding = frames.holding();
+            let printed = printed(frames, layout).map(Frame::into_bytes);
+            Body::new(ahead(printed, holding, done))
+        }
+        (layout, true) => {
+            let holding = frames.holding();
+            Body::new(ahead(gzip(printed(frames, layout)), holding, done))
+        }
     };
     reply::exposition(body, offer, zipped)
 }
@@ -175,46 +175,40 @@ async fn clashes(snapshot: &Arc<Snapshot>) -> Clashes {
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
 }
 
-/// Notes what this scrape holds, and makes room for it.
-fn taken_of(context: &Context, form: Form, frames: Vec<Frame>, cut: &CancellationToken) -> Frames {
-    let holding = Arc::new(Holding::new(form, &frames));
-    let count = context
-        .running
-        .begin(&holding, cut, context.limits.replaced);
-    if count > 0 {
-        tracing::warn!(
-            count,
-            "scrapers that held much of what has been replaced were cut off"
-        );
-        context
-            .telemetry
-            .count_cut_scrapes(CutScrape::Memory, count as u64);
-    }
-    let frames = frames.into_iter();
-    Frames { frames, holding }
-}
-
-/// The frames of a scrape; those that are taken are noted as no longer held.
-struct Frames {
+/// The frames of a scrape, and the note of what it holds.
+pub(super) struct Frames {
     frames: IntoIter<Frame>,
     holding: Arc<Holding>,
 }
 
 impl Frames {
-    fn len(&self) -> usize {
+    fn new(frames: Vec<Frame>, holding: Arc<Holding>) -> Self {
+        let frames = frames.into_iter();
+        Self { frames, holding }
+    }
+
+    pub(super) fn len(&self) -> usize {
         self.frames.len()
+    }
+
+    pub(super) fn holding(&self) -> Arc<Holding> {
+        Arc::clone(&self.holding)
+    }
+
+    /// The bytes of the next frame, which are held until they are dropped.
+    fn lend(&mut self) -> Option<Bytes> {
+        Some(self.holding.lend(self.frames.next()?))
     }
 }
 
+/// For those who do not keep the frames that they take.
 impl Iterator for Frames {
     type Item = Frame;
 
     fn next(&mut self) -> Option<Frame> {
-        let frame = self.frames.next();
-        if frame.is_some() {
-            self.holding.take();
-        }
-        frame
+        let frame = self.frames.next()?;
+        self.holding.release();
+        Some(frame)
     }
 }
 
@@ -280,7 +274,7 @@ struct Lease {
 }
 
 /// Counts the scrape when its answer is sent or given up.
-struct Done {
+pub(super) struct Done {
     context: Arc<Context>,
     watch: Stopwatch,
     whole: Option<Whole>,
@@ -289,7 +283,7 @@ struct Done {
 
 impl Done {
     /// The last of the answer is being handed to the connection.
-    fn last(&mut self) {
+    pub(super) fn last(&mut self) {
         if let Some(whole) = self.whole.take() {
             whole.tell();
         }
@@ -343,7 +337,7 @@ impl HttpBody for Plain {
         mut self: Pin<&mut Self>,
         _cx: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
-        let next = self.frames.next().map(Frame::into_bytes);
+        let next = self.frames.lend();
         self.left -= next.as_ref().map_or(0, |bytes| bytes.len() as u64);
         if self.frames.len() == 0 {
             self.done.last();
@@ -360,105 +354,6 @@ impl HttpBody for Plain {
     }
 }
 
-/// An exposition compressed on the blocking pool, on all cores, a little ahead of the
-/// scraper. What was compressed before is taken as it is.
-struct Zipping {
-    frames: Frames,
-    /// Parts behind what the scraper has taken, in order.
-    parts: VecDeque<Part>,
-    /// Those that have nothing to do: one for each part that is on its way.
-    idle: Vec<Compressor>,
-    ready: IntoIter<Bytes>,
-    /// Taken out when all is handed over.
-    member: Option<Member>,
-    done: Done,
-}
-
-enum Part {
-    Here(Zipped),
-    Coming(JoinHandle<(Zipped, Compressor)>),
-}
-
-impl Zipping {
-    fn new(frames: Frames, done: Done) -> Self {
-        Self {
-            frames,
-            parts: VecDeque::new(),
-            idle: Vec::new(),
-            ready: vec![Member::header()].into_iter(),
-            member: Some(Member::default()),
-            done,
-        }
-    }
-
-    /// Has parts compressed until enough are on their way.
-    fn fill(&mut self) {
-        while self.parts.len() < 2 * cores() && self.frames.len() > 0 {
-            let (mut some, mut bytes, mut new) = (Vec::new(), 0, false);
-            while bytes < ZIPPED_AT_ONCE
-                && let Some(frame) = self.frames.next()
-            {
-                bytes += frame.len();
-                new |= !frame.is_compressed();
-                some.push(frame);
-            }
-            let mut compressor = self.idle.pop().unwrap_or_default();
-            if new {
-                let work = move || (zip(some, &mut compressor), compressor);
-                let part = Part::Coming(tokio::task::spawn_blocking(work));
-                self.parts.push_back(part);
-            } else {
-                self.parts.push_back(Part::Here(zip(some, &mut compressor)));
-                self.idle.push(compressor);
-            }
-        }
-    }
-
-    /// The next part, or what stands behind the last one.
-    fn poll_part(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<Option<Vec<Bytes>>>> {
-        self.fill();
-        let Some(part) = self.parts.front_mut() else {
-            let trailer = self.member.take().map(|member| vec![member.trailer()]);
-            return Poll::Ready(Ok(trailer));
-        };
-        if let Part::Coming(coming) = part {
-            let (zipped, compressor) = ready!(Pin::new(coming).poll(cx))?;
-            self.idle.push(compressor);
-            *part = Part::Here(zipped);
-        }
-        let Some(Part::Here(part)) = self.parts.pop_front() else {
-            return Poll::Ready(Ok(None)); // Never: it is there by now.
-        };
-        let member = self.member.as_mut();
-        Poll::Ready(Ok(member.map(|member| member.add(part))))
-    }
-}
-
-impl HttpBody for Zipping {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
-        loop {
-            if let Some(bytes) = self.ready.next() {
-                return Poll::Ready(Some(Ok(BodyFrame::data(bytes))));
-            }
-            match ready!(self.poll_part(cx)) {
-                Ok(Some(pieces)) => self.ready = pieces.into_iter(),
-                Ok(None) => {
-                    self.done.last();
-                    return Poll::Ready(None);
-                }
-                // It has panicked: this is no whole answer.
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
-        }
-    }
-}
-
 /// An exposition that a blocking thread makes, a few frames ahead of the scraper.
 struct Ahead {
     frames: mpsc::Receiver<Bytes>,
@@ -467,13 +362,17 @@ struct Ahead {
     done: Done,
 }
 
-fn ahead(frames: impl Iterator<Item = Bytes> + Send + 'static, done: Done) -> Ahead {
+fn ahead(
+    frames: impl Iterator<Item = Bytes> + Send + 'static,
+    holding: Arc<Holding>,
+    done: Done,
+) -> Ahead {
     let (send, receive) = mpsc::channel(AHEAD);
     let complete = Arc::new(AtomicBool::new(false));
     let made = Arc::clone(&complete);
     tokio::task::spawn_blocking(move || {
         for bytes in frames {
-            if send.blocking_send(bytes).is_err() {
+            if send.blocking_send(holding.made(bytes)).is_err() {
                 return; // The scraper has gone.
             }
         }

@@ -52,11 +52,6 @@ impl Chunk {
         self.segment.get_or_init(|| compressor.segment(&self.text))
     }
 
-    /// Bytes of the text, and of it compressed if it was.
-    pub(super) fn bytes(&self) -> usize {
-        self.text.len() + self.segment.get().map_or(0, Segment::bytes)
-    }
-
     /// Whether the text was compressed before.
     pub(super) fn is_compressed(&self) -> bool {
         self.segment.get().is_some()

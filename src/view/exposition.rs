@@ -81,12 +81,12 @@ impl Frame {
         }
     }
 
-    /// The chunk that it keeps; dangling if there is none.
-    pub(super) fn chunk(&self) -> Weak<Chunk> {
+    /// The chunk that it keeps.
+    pub(super) fn chunk(&self) -> Option<Weak<Chunk>> {
         match self {
-            Self::Text(_) => Weak::new(),
-            Self::Chunk(chunk) => Arc::downgrade(&chunk.0),
-            Self::Part(part) => Arc::downgrade(&part.chunk),
+            Self::Text(_) => None,
+            Self::Chunk(chunk) => Some(Arc::downgrade(&chunk.0)),
+            Self::Part(part) => Some(Arc::downgrade(&part.chunk)),
         }
     }
 

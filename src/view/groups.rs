@@ -172,12 +172,6 @@ impl Groups {
         self.lives.get(group.0 as usize)?.as_ref()
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (GroupId, Life)> {
-        let ids = (0..).map(GroupId);
-        ids.zip(&self.lives)
-            .filter_map(|(group, life)| Some((group, life.clone()?)))
-    }
-
     pub(super) fn next_deadline(&mut self) -> Option<UnixNanos> {
         self.deadlines.first()
     }

@@ -5,11 +5,13 @@
 //! kept, and combined into the member's own. Header, segments, an empty last
 //! block, CRC32 and size modulo 2^32: RFC 1951 and 1952.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress, Status};
 
-use super::Frame;
+use super::{Frame, Holding};
 
 /// Level 1: twice as fast as 2 for a quarter more bytes, and the same speed in
 /// segments as in one stream.
@@ -30,13 +32,6 @@ pub(super) struct Segment {
     deflate: Bytes,
     crc: Hasher,
     len: usize,
-}
-
-impl Segment {
-    /// Bytes of the compressed text.
-    pub(super) fn bytes(&self) -> usize {
-        self.deflate.len()
-    }
 }
 
 /// Makes segments one after the other. Its tables are allocated once: that takes as long
@@ -100,6 +95,16 @@ pub struct Zipped {
     pieces: Vec<Bytes>,
     crc: Hasher,
     len: usize,
+}
+
+impl Zipped {
+    /// The same, with its bytes counted as held for a scraper until they are dropped.
+    #[must_use]
+    pub fn held_by(mut self, holding: &Arc<Holding>) -> Self {
+        let pieces = self.pieces.into_iter();
+        self.pieces = pieces.map(|piece| holding.made(piece)).collect();
+        self
+    }
 }
 
 /// Compresses frames; chunks that were compressed before are copied by reference. The

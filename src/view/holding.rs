@@ -1,86 +1,199 @@
-//! What a scrape that is being sent still holds of content that has been replaced since.
+//! What scrapes that are being sent hold of memory that nothing else needs any more.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
+
 use super::Frame;
 use super::chunk::Chunk;
-use crate::format::form::Form;
+use crate::limits::SCRAPE_OWN_BYTES;
 
-/// Frames that a connection may hold after it has taken them: hyper writes as many at once.
-const BEING_WRITTEN: usize = 16;
-
-/// The chunks of a scrape. They are not kept alive here.
+/// What one scrape holds: its frames, in order, until each has been handed over and dropped,
+/// and what was made for its scraper ahead of what that has taken. Nothing is kept alive here.
 #[derive(Debug)]
 pub struct Holding {
-    form: Form,
-    /// One for each frame; dangling where that is no chunk.
-    chunks: Vec<Weak<Chunk>>,
+    frames: Vec<Held>,
     /// Bytes of all frames.
-    bytes: usize,
-    taken: AtomicUsize,
+    shows: usize,
+    /// Frames that are not held any more: the first ones.
+    released: AtomicUsize,
+    /// Bytes compressed or printed for this scraper and not yet dropped.
+    made: AtomicUsize,
+}
+
+/// One frame.
+#[derive(Debug)]
+struct Held {
+    /// What it shares with others: the view, what is kept of another form, other scrapes.
+    /// `None`: its bytes were made for this scrape.
+    chunk: Option<Weak<Chunk>>,
+    /// Bytes. A chunk takes up to a quarter more: room to grow, and what is compressed of it.
+    len: usize,
 }
 
 impl Holding {
-    /// A scrape in this form that is about to send these frames.
-    pub fn new(form: Form, frames: &[Frame]) -> Self {
+    /// A scrape that is about to send these frames.
+    pub fn new(frames: &[Frame]) -> Self {
+        let held = |frame: &Frame| Held {
+            chunk: frame.chunk(),
+            len: frame.len(),
+        };
         Self {
-            form,
-            chunks: frames.iter().map(Frame::chunk).collect(),
-            bytes: frames.iter().map(Frame::len).sum(),
-            taken: AtomicUsize::new(0),
+            frames: frames.iter().map(held).collect(),
+            shows: frames.iter().map(Frame::len).sum(),
+            released: AtomicUsize::new(0),
+            made: AtomicUsize::new(0),
         }
     }
 
-    /// What its frames are.
-    pub fn form(&self) -> Form {
-        self.form
+    /// The next frame is not held any more.
+    pub fn release(&self) {
+        self.released.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The next frame has been taken.
-    pub fn take(&self) {
-        self.taken.fetch_add(1, Ordering::Relaxed);
+    /// The bytes of the next frame, which count as held until they are dropped.
+    pub fn lend(self: &Arc<Self>, frame: Frame) -> Bytes {
+        self.until_dropped(frame.into_bytes(), Self::release)
     }
 
-    /// Chunks that are still held.
-    fn left(&self) -> &[Weak<Chunk>] {
-        let taken = self.taken.load(Ordering::Relaxed);
-        let written = taken.saturating_sub(BEING_WRITTEN);
-        self.chunks.get(written..).unwrap_or_default()
+    /// Bytes made for this scraper, which count as held until they are dropped.
+    pub fn made(self: &Arc<Self>, bytes: Bytes) -> Bytes {
+        let len = bytes.len();
+        self.made.fetch_add(len, Ordering::Relaxed);
+        self.until_dropped(bytes, move |holding| {
+            holding.made.fetch_sub(len, Ordering::Relaxed);
+        })
     }
 
-    /// How many of `others`, the newest first, may go on beside this scrape, which is newer
-    /// than all of them and in the same form. Together they may hold `bound` bytes that are no longer shown, or
-    /// as many as this one shows: with less a second scraper could cut off the first.
-    pub fn let_go_on(&self, others: &[Arc<Self>], bound: usize) -> usize {
-        let mut seen: HashSet<*const Chunk> = self.chunks.iter().map(Weak::as_ptr).collect();
-        let bound = bound.max(self.bytes);
-        let mut old = 0;
-        let fits = |other: &Arc<Self>| {
-            for chunk in other.left() {
-                if let Some(chunk) = chunk.upgrade()
-                    && seen.insert(Arc::as_ptr(&chunk))
-                {
-                    old += chunk.bytes();
-                }
-            }
-            old <= bound
-        };
-        others.iter().map(fits).take_while(|fits| *fits).count()
+    fn until_dropped(
+        self: &Arc<Self>,
+        bytes: Bytes,
+        then: impl FnOnce(&Self) + Send + 'static,
+    ) -> Bytes {
+        Bytes::from_owner(Lent {
+            bytes,
+            holding: Arc::clone(self),
+            then: Some(then),
+        })
+    }
+
+    /// What is still held of the frames.
+    fn left(&self) -> &[Held] {
+        let released = self.released.load(Ordering::Relaxed);
+        self.frames.get(released..).unwrap_or_default()
+    }
+
+    /// The chunks among that, with their lengths.
+    fn chunks(&self) -> impl Iterator<Item = (&Weak<Chunk>, usize)> {
+        let left = self.left().iter();
+        left.filter_map(|held| Some((held.chunk.as_ref()?, held.len)))
+    }
+
+    /// Bytes that this scrape alone has, if they are more than [`SCRAPE_OWN_BYTES`].
+    fn own(&self) -> usize {
+        let own = self.left().iter().filter(|held| held.chunk.is_none());
+        let own = own.map(|held| held.len).sum::<usize>() + self.made.load(Ordering::Relaxed);
+        own.saturating_sub(SCRAPE_OWN_BYTES)
+    }
+}
+
+/// Bytes that somebody was given, and what to do when they are dropped.
+struct Lent<F: FnOnce(&Holding)> {
+    bytes: Bytes,
+    holding: Arc<Holding>,
+    then: Option<F>,
+}
+
+impl<F: FnOnce(&Holding)> AsRef<[u8]> for Lent<F> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<F: FnOnce(&Holding)> Drop for Lent<F> {
+    fn drop(&mut self) {
+        if let Some(then) = self.then.take() {
+            then(&self.holding);
+        }
+    }
+}
+
+/// The places of those among `scrapes`, the newest first, that have to go, so that the others
+/// hold no more than `bound` bytes that nothing else needs, in whatever forms; or as many as
+/// the largest of them shows, so that the newest may always stay.
+pub fn surplus(scrapes: &[Arc<Holding>], bound: usize) -> Vec<usize> {
+    if scrapes.len() < 2 {
+        return Vec::new();
+    }
+    let shows = scrapes.iter().map(|scrape| scrape.shows);
+    let bound = shows.fold(bound, usize::max);
+    let mut alone = Alone::of(scrapes);
+    let mut held = 0;
+    let too_much = |(place, scrape): (usize, &Arc<Holding>)| {
+        let bytes = alone.bytes(scrape);
+        if place > 0 && held + bytes > bound {
+            return Some(place);
+        }
+        held += bytes;
+        alone.settle(scrape);
+        None
+    };
+    scrapes.iter().enumerate().filter_map(too_much).collect()
+}
+
+/// Chunks that scrapes hold and nobody else, until one of them answers for it.
+///
+/// They have been replaced, or are of a form that is not kept any more. That is told by how
+/// many hold them, so that nobody has to be asked: neither the view nor a form that is being
+/// brought up to date. Of a scrape that goes on meanwhile some chunks may be taken for others;
+/// what is stuck is counted exactly.
+struct Alone(HashSet<*const Chunk>);
+
+impl Alone {
+    fn of(scrapes: &[Arc<Holding>]) -> Self {
+        let mut holders: HashMap<*const Chunk, (&Weak<Chunk>, usize)> = HashMap::new();
+        for (chunk, _) in scrapes.iter().flat_map(|scrape| scrape.chunks()) {
+            holders.entry(chunk.as_ptr()).or_insert((chunk, 0)).1 += 1;
+        }
+        let alone = holders.into_iter();
+        let alone = alone.filter(|(_, (chunk, holders))| {
+            let count = chunk.strong_count();
+            count > 0 && count <= *holders
+        });
+        Self(alone.map(|(at, _)| at).collect())
+    }
+
+    /// Bytes that this scrape would have to answer for.
+    fn bytes(&self, scrape: &Holding) -> usize {
+        let chunks = scrape.chunks();
+        let alone = chunks.filter(|(chunk, _)| self.0.contains(&chunk.as_ptr()));
+        scrape.own() + alone.map(|(_, len)| len).sum::<usize>()
+    }
+
+    /// This scrape answers for what it holds.
+    fn settle(&mut self, scrape: &Holding) {
+        for (chunk, _) in scrape.chunks() {
+            self.0.remove(&chunk.as_ptr());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::{Clashes, Content, GroupId, RenderedFamily, exposition};
+    use crate::clock::UnixNanos;
+    use crate::view::{Change, Clashes, Content, GroupId, RenderedFamily, exposition};
 
-    /// A scrape of a content whose one family has this text in each of its groups.
-    fn scrape(content: &mut Content, groups: u32, letter: char) -> (Arc<Holding>, Vec<Frame>) {
+    const LINE: usize = 50_000;
+    const GROUPS: u32 = 40;
+
+    /// Gives the first `groups` of a content's one family this text.
+    fn push(content: &mut Content, groups: u32, letter: char) {
         for group in 0..groups {
-            let text = format!("a{{x=\"{}\"}} 1\n", letter.to_string().repeat(50_000));
-            content.apply(&crate::view::Change {
+            let text = format!("a{{x=\"{}\"}} 1\n", letter.to_string().repeat(LINE));
+            content.apply(&Change {
                 group: GroupId(group),
                 removed: Vec::new(),
                 set: vec![RenderedFamily {
@@ -95,53 +208,73 @@ mod tests {
                 gone: None,
             });
         }
-        let snapshot = content.snapshot(crate::clock::UnixNanos(0).into());
+    }
+
+    fn scrape(content: &mut Content) -> (Arc<Holding>, Vec<Frame>) {
+        let snapshot = content.snapshot(UnixNanos(0).into());
         let frames = exposition(&snapshot, Vec::new(), &Clashes::default());
-        (Arc::new(Holding::new(snapshot.form(), &frames)), frames)
+        (Arc::new(Holding::new(&frames)), frames)
+    }
+
+    /// The same once all groups have this text.
+    fn scrape_of(content: &mut Content, letter: char) -> (Arc<Holding>, Vec<Frame>) {
+        push(content, GROUPS, letter);
+        scrape(content)
     }
 
     #[test]
     fn what_is_replaced_counts_once_and_the_oldest_goes_first() {
         let mut content = Content::default();
-        let (first, frames_of_first) = scrape(&mut content, 40, 'a');
-        let (also_first, frames_of_also_first) = {
-            let snapshot = content.snapshot(crate::clock::UnixNanos(0).into());
-            let frames = exposition(&snapshot, Vec::new(), &Clashes::default());
-            (Arc::new(Holding::new(snapshot.form(), &frames)), frames)
-        };
-        // Nothing was replaced.
-        let same = [also_first.clone(), first.clone()];
-        assert_eq!(first.let_go_on(&same, 0), 2);
-        // All was: as much as is shown may be old, by two scrapes of the same too.
-        let (second, _second_frames) = scrape(&mut content, 40, 'b');
-        assert_eq!(second.let_go_on(&same, 0), 2);
-        let (third, _third_frames) = scrape(&mut content, 40, 'c');
-        let others = [second.clone(), also_first.clone(), first.clone()];
-        assert_eq!(third.let_go_on(&others, 0), 1);
-        assert_eq!(third.let_go_on(&others, usize::MAX), 3);
-        // What has been sent is held no longer; the last few frames may be.
+        let (first, frames_of_first) = scrape_of(&mut content, 'a');
+        let (also_first, frames_of_also_first) = scrape(&mut content);
+        let two = [also_first.clone(), first.clone()];
+        // Nothing was replaced; then all was, and as much as is shown may be old.
+        assert_eq!(surplus(&two, 0), [0; 0]);
+        push(&mut content, GROUPS, 'b');
+        assert_eq!(surplus(&two, 0), [0; 0]);
+        let (second, _frames) = scrape(&mut content);
+        let three = [second.clone(), also_first.clone(), first.clone()];
+        assert_eq!(surplus(&three, 0), [0; 0]);
+        // One chunk of the newest is too much; the newest itself stays.
+        push(&mut content, 1, 'c');
+        assert_eq!(surplus(&three, 0), [1, 2]);
+        assert_eq!(surplus(&three, 2 * GROUPS as usize * (LINE + 100)), [0; 0]);
+        let (third, _frames) = scrape_of(&mut content, 'd');
+        let four = [third, second, also_first, first];
+        assert_eq!(surplus(&four, 0), [2, 3]);
+        // What has been sent is held no longer.
         drop((frames_of_first, frames_of_also_first));
-        assert_eq!(third.let_go_on(&others, 0), 3);
+        assert_eq!(surplus(&four, 0), [0; 0]);
     }
 
     #[test]
     fn a_scrape_that_has_sent_what_another_holds_is_not_blamed_for_it() {
         let mut content = Content::default();
-        let (stuck, _held) = scrape(&mut content, 40, 'a');
-        let snapshot = content.snapshot(crate::clock::UnixNanos(0).into());
-        let frames = exposition(&snapshot, Vec::new(), &Clashes::default());
-        let quick = Arc::new(Holding::new(snapshot.form(), &frames));
-        drop((snapshot, frames));
-        (0..1000).for_each(|_| quick.take());
-        let (newest, _frames) = scrape(&mut content, 1, 'b');
-        let others = [quick, stuck];
-        assert_eq!(newest.let_go_on(&others, 0), 2);
-        let (newest, _frames) = scrape(&mut content, 40, 'c');
-        assert_eq!(newest.let_go_on(&others, 0), 2);
-        let small = Holding {
-            bytes: 0,
-            ..Holding::new(Form::default(), &[])
-        };
-        assert_eq!(small.let_go_on(&others, 0), 1);
+        let (stuck, _frames) = scrape_of(&mut content, 'a');
+        let (quick, mut frames) = scrape(&mut content);
+        let sent: Vec<_> = frames.drain(..).map(|frame| quick.lend(frame)).collect();
+        let (newest, _frames) = scrape_of(&mut content, 'b');
+        push(&mut content, GROUPS, 'c');
+        let three = [newest, quick, stuck];
+        // Not sent yet: somebody has the bytes.
+        assert_eq!(surplus(&three, 0), [1, 2]);
+        drop(sent);
+        assert_eq!(surplus(&three, 0), [2]);
+    }
+
+    #[test]
+    fn what_is_made_for_one_scraper_counts_until_it_is_dropped() {
+        let mut content = Content::default();
+        let (stuck, _frames) = scrape_of(&mut content, 'a');
+        let (newest, _frames) = scrape(&mut content);
+        let made = stuck.made(vec![0; SCRAPE_OWN_BYTES + 100 * LINE].into());
+        let two = [newest, stuck];
+        assert_eq!(surplus(&two, 0), [1]);
+        drop(made);
+        assert_eq!(surplus(&two, 0), [0; 0]);
+        // Small families are copied together for each scrape.
+        let own = [Frame::Text(vec![0; 2 * SCRAPE_OWN_BYTES].into())];
+        let copies = [(); 4].map(|()| Arc::new(Holding::new(&own)));
+        assert_eq!(surplus(&copies, 0), [2, 3]);
     }
 }

@@ -5,6 +5,7 @@
 //! lock and works on them after. Time is an argument: what has expired is left
 //! out of a snapshot whether or not the reaper has run.
 
+mod changed;
 mod chunk;
 mod clash;
 mod deadlines;
@@ -36,17 +37,15 @@ use family::Family;
 use groups::Groups;
 use later::Laters;
 
+pub use changed::Changed;
 pub use clash::Clashes;
 pub use exposition::{Frame, OwnFamily, exposition};
 pub use groups::Life;
 pub use gzip::{Compressor, Member, Zipped, gzip, zip};
-pub use holding::Holding;
+pub use holding::{Holding, surplus};
 pub use later::Later;
 pub use slab::Slab;
 pub use snapshot::Snapshot;
-
-/// Changed groups that are always worth encoding by themselves.
-const FEW_CHANGED: usize = 1000;
 
 /// A group's number while it lives. Free numbers are given out again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -131,15 +130,6 @@ pub struct Content {
     watched: BTreeMap<Form, BTreeSet<GroupId>>,
 }
 
-/// Groups to be encoded anew in some form; `None`: there is nothing to show any more.
-#[derive(Debug)]
-pub enum Changed {
-    /// Nothing is known of that form: all groups there are.
-    All(Vec<(GroupId, Option<Shows>)>),
-    /// Those that have changed since they were asked for last.
-    Some(Vec<(GroupId, Option<Shows>)>),
-}
-
 impl View {
     /// Makes changes visible, all or none of them to any one scrape.
     pub fn apply<'a>(&self, changes: impl IntoIterator<Item = &'a Change>) {
@@ -172,11 +162,6 @@ impl View {
     /// Everything that has not expired at a horizon of expiry, as of this instant.
     pub fn snapshot(&self, horizon: impl Into<Horizon>) -> Arc<Snapshot> {
         self.lock().snapshot(horizon.into())
-    }
-
-    /// The groups that have changed for this form; from now on changes are noted for it.
-    pub fn changed(&self, form: Form) -> Changed {
-        self.lock().changed(form)
     }
 
     /// Changes are no longer noted for this form.
@@ -255,26 +240,6 @@ impl Content {
             form,
             ..Self::default()
         }
-    }
-
-    fn changed(&mut self, form: Form) -> Changed {
-        let ids = self.watched.insert(form, BTreeSet::new());
-        // If most have changed, all are encoded behind each other in less time than those
-        // are put into their places.
-        let few = |ids: &BTreeSet<GroupId>| ids.len() <= (self.groups.len() / 2).max(FEW_CHANGED);
-        let Some(ids) = ids.filter(few) else {
-            let lives = self.groups.all();
-            let lives = lives.map(|(id, life)| (id, Some(Shows::Group(life))));
-            let gone = self.gone.iter();
-            let gone = gone.map(|(id, gone)| (*id, Some(Shows::Gone(gone.clone()))));
-            return Changed::All(lives.chain(gone).collect());
-        };
-        let shows = |id| {
-            let life = self.groups.get(id).cloned().map(Shows::Group);
-            let gone = || self.gone.get(&id).cloned().map(Shows::Gone);
-            (id, life.or_else(gone))
-        };
-        Changed::Some(ids.into_iter().map(shows).collect())
     }
 
     /// The name as it is kept here, so that it is not kept twice.
