@@ -20,7 +20,6 @@ mod slab;
 mod snapshot;
 mod ttls;
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -263,11 +262,12 @@ impl Content {
         // are put into their places.
         let few = |ids: &BTreeSet<GroupId>| ids.len() <= (self.groups.len() / 2).max(FEW_CHANGED);
         let Some(ids) = ids.filter(few) else {
+            let mut all = Vec::with_capacity(self.groups.len() + self.gone.len());
             let lives = self.groups.all();
-            let lives = lives.map(|(id, life)| (id, Some(Shows::Group(life))));
+            all.extend(lives.map(|(id, life)| (id, Some(Shows::Group(life)))));
             let gone = self.gone.iter();
-            let gone = gone.map(|(id, gone)| (*id, Some(Shows::Gone(gone.clone()))));
-            return Changed::All(lives.chain(gone).collect());
+            all.extend(gone.map(|(id, gone)| (*id, Some(Shows::Gone(gone.clone())))));
+            return Changed::All(all);
         };
         let shows = |id| {
             let life = self.groups.get(id).cloned().map(Shows::Group);
@@ -331,28 +331,6 @@ impl Content {
             Some(gone) => self.gone.insert(change.group, gone.clone()),
             None => self.gone.remove(&change.group),
         };
-    }
-
-    /// Puts the families of other content behind those here. All groups in it have higher
-    /// ids than those here; who they are is not taken over.
-    pub fn join(&mut self, next: Self) {
-        self.newest = Weak::new();
-        for (name, mut family) in next.families {
-            match self.families.entry(name) {
-                Entry::Vacant(place) => drop(place.insert(family)),
-                Entry::Occupied(mut place) => {
-                    let behind = std::mem::take(Arc::make_mut(&mut family));
-                    Arc::make_mut(place.get_mut()).append(behind);
-                }
-            }
-        }
-    }
-
-    /// Gives back memory that texts have grown out of.
-    pub fn shrink(&mut self) {
-        for family in self.families.values_mut() {
-            Arc::make_mut(family).shrink();
-        }
     }
 
     /// Takes these groups (sorted) out of a family.

@@ -55,6 +55,7 @@ impl Task<'_> {
             let id = GroupId(u32::try_from(number).unwrap_or(u32::MAX));
             part.add(id, facts?, self)?;
         }
+        part.slab.close();
         Ok(part)
     }
 }
@@ -123,12 +124,7 @@ impl Part {
         }
         if !hidden.contains_key(PUSH_TIME) {
             for family in times::rendered(head, &identity) {
-                let place = self.slab.place(&family.name);
-                let help = family.help.as_deref();
-                self.slab.add(place, id, family.kind, help, |out| {
-                    out.extend_from_slice(&family.text);
-                    family.legacy
-                });
+                self.slab.add_rendered(id, &family);
             }
         }
         Ok(shown)
