@@ -294,6 +294,9 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
+    use tempfile::TempDir;
+    use tokio::runtime::Runtime;
+
     use super::*;
     use crate::clock::Clock;
     use crate::format::escape::Escaping;
@@ -301,10 +304,11 @@ mod tests {
     use crate::format::name::NameRule;
     use crate::format::text_read;
     use crate::model::GroupKey;
-    use crate::state::{Method, StateSettings, prepare};
+    use crate::state::{Method, Prepared, StateSettings, prepare};
     use crate::store::{Place, Pusher};
     use crate::telemetry::{Telemetry, own_kind};
     use crate::ttl::TtlPolicy;
+    use crate::view::{Clashes, Frame, exposition};
 
     fn form(escaping: Escaping) -> Form {
         Form {
@@ -313,12 +317,16 @@ mod tests {
         }
     }
 
-    async fn push(state: &State, job: &str) {
-        let families = text_read::parse(b"m 1\n").expect("a body that parses");
+    fn pushed(job: &str, body: &str) -> Prepared {
+        let families = text_read::parse(body.as_bytes()).expect("a body that parses");
         let key = GroupKey::new(job, &BTreeMap::new());
         let pusher = Pusher::default();
         let push = prepare(key, Method::Replace, families, None, pusher, own_kind);
-        let stored = state.store(push.expect("a push that can be stored")).await;
+        push.expect("a push that can be stored")
+    }
+
+    async fn push(state: &State, job: &str) {
+        let stored = state.store(pushed(job, "m 1\n")).await;
         stored.expect("stored");
     }
 
@@ -333,11 +341,7 @@ mod tests {
         kept
     }
 
-    #[test]
-    fn forms_are_kept_while_they_are_used_and_not_more_than_two() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let (clock, hands) = Clock::manual(UnixNanos(1_800_000_000_000_000_000));
+    fn start(folder: &TempDir, runtime: &Runtime, clock: Clock) -> Arc<State> {
         let settings = StateSettings {
             place: Place::folder(folder.path()),
             policy: TtlPolicy::default(),
@@ -348,11 +352,73 @@ mod tests {
             names: NameRule::Legacy,
             clock,
         };
-        let started = {
-            let _in_runtime = runtime.enter();
-            State::start(settings, Arc::new(Telemetry::new())).expect("a state")
+        let _in_runtime = runtime.enter();
+        let started = State::start(settings, Arc::new(Telemetry::new()));
+        started.expect("a state").0
+    }
+
+    /// What is scraped, and which families are noted for each group.
+    fn shown(mut encoded: Encoded) -> (Vec<u8>, BTreeMap<GroupId, Vec<String>>) {
+        let snapshot = encoded.content.snapshot(UnixNanos(0).into());
+        let frames = exposition(&snapshot, Vec::new(), &Clashes::default());
+        let bytes = frames.into_iter().flat_map(Frame::into_bytes).collect();
+        let noted = encoded.held.into_iter().map(|(group, names)| {
+            let mut names: Vec<_> = names.iter().map(|name| name.to_string()).collect();
+            names.sort_unstable();
+            (group, names)
+        });
+        (bytes, noted.collect())
+    }
+
+    #[test]
+    fn all_groups_together_make_what_they_make_one_by_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = Runtime::new().expect("a runtime");
+        let state = start(&folder, &runtime, Clock::manual(UnixNanos(1 << 60)).0);
+        let groups = 2 * AT_ONCE + 100;
+        let pushes = (0..groups).map(|group| {
+            let mut body = format!("m {group}\n");
+            if group % 3 == 0 {
+                body += "# HELP b some\n# TYPE b counter\nb{l=\"1\"} 1\nb{l=\"2\"} 2\n";
+            }
+            if group / 100 == 5 {
+                body += "c 3\n";
+            }
+            match pushed(&format!("job-{group:05}"), &body) {
+                Prepared::Push(push) => *push,
+                Prepared::Failed(failed) => panic!("{}", failed.refusal()),
+            }
+        });
+        let look = runtime.block_on(async {
+            state.store_all(pushes.collect()).await.expect("stored");
+            // Its number stays free.
+            let key = GroupKey::new("job-00007", &BTreeMap::new());
+            state.delete(key, String::new()).await.expect("deleted");
+            state.look(form(Escaping::default())).await.expect("a look")
+        });
+        let Changed::All(all) = look.changed else {
+            panic!("{:?}", look.changed);
         };
-        let state = started.0;
+        assert_eq!(all.len(), groups - 1);
+        let source = Source {
+            form: form(Escaping::default()),
+            reading: &look.reading,
+            exposed: None,
+        };
+        let one_by_one = Encoded::new(source.form).update(&all, &source);
+        let together = Encoded::of_all(all, &source);
+        let (together, one_by_one) = (together.expect("rows"), one_by_one.expect("rows"));
+        assert_eq!(shown(together), shown(one_by_one));
+        drop(look.reading);
+        state.close();
+    }
+
+    #[test]
+    fn forms_are_kept_while_they_are_used_and_not_more_than_two() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = Runtime::new().expect("a runtime");
+        let (clock, hands) = Clock::manual(UnixNanos(1_800_000_000_000_000_000));
+        let state = start(&folder, &runtime, clock);
         let use_form = async |escaping| {
             let snapshot = state.snapshot_in(form(escaping)).await;
             assert_eq!(snapshot.expect("a snapshot").form(), form(escaping));

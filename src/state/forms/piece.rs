@@ -129,16 +129,16 @@ impl Source<'_> {
         let Some(facts) = self.reading.group(key)? else {
             return Err(damaged(key, "the group is shown and not stored"));
         };
-        let families = facts.stored.map(|stored| stored.families.unpack());
-        let families = families
-            .transpose()
-            .map_err(|reason| damaged(key, reason))?
-            .unwrap_or_default();
+        let packed = facts.stored.map(|stored| stored.families);
+        let unpacked = packed.unwrap_or_default().open();
+        let unpacked = unpacked.map_err(|reason| damaged(key, reason))?;
+        let families = unpacked.families();
+        let families = families.map_err(|reason| damaged(key, reason))?;
         let hidden = self.reading.hidden(key)?;
         let is_hidden = |name: &str| hidden.iter().any(|family| family.name == name);
         let identity = Identity::in_form(key, self.form);
-        for facts in families.iter().filter(|facts| !is_hidden(&facts.name)) {
-            sink.family(&model_of(key, facts)?, &identity);
+        for family in families.iter().filter(|family| !is_hidden(family.name)) {
+            sink.family(&model_of(key, family)?, &identity);
         }
         if !is_hidden(PUSH_TIME) {
             for family in times::rendered(&facts.head, &identity) {
