@@ -363,7 +363,7 @@ mod tests {
         let frames = exposition(&snapshot, Vec::new(), &Clashes::default());
         let bytes = frames.into_iter().flat_map(Frame::into_bytes).collect();
         let noted = encoded.held.into_iter().map(|(group, names)| {
-            let mut names: Vec<_> = names.iter().map(|name| name.to_string()).collect();
+            let mut names: Vec<_> = names.iter().map(ToString::to_string).collect();
             names.sort_unstable();
             (group, names)
         });
