@@ -23,4 +23,4 @@ pub use open::{Contents, Opened, Store};
 pub use place::Place;
 pub use read::{GroupDetail, GroupRow, HistoryPage, Listed, Moment};
 pub use reading::{Extras, Reading, Rows};
-pub use record::{FamilyFacts, Fresh, Packed, decode_metrics, encode_metrics};
+pub use record::{FamilyFacts, FamilyRef, Fresh, Packed, Unpacked, decode_metrics, encode_metrics};

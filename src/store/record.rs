@@ -16,7 +16,7 @@ mod operator;
 mod seal;
 mod series;
 
-pub use family::{FamilyFacts, Fresh, Packed, decode_metrics, encode_metrics};
+pub use family::{FamilyFacts, FamilyRef, Fresh, Packed, Unpacked, decode_metrics, encode_metrics};
 pub(super) use head::{decode_group, decode_group_head, decode_mark, encode_group, encode_mark};
 pub(super) use hidden::{decode_hidden, encode_hidden};
 pub(super) use history::{decode_history, encode_history};

@@ -57,12 +57,6 @@ impl Chunk {
         self.segment.get().is_some()
     }
 
-    /// Gives back memory that the text has grown out of.
-    pub(super) fn shrink(&mut self) {
-        self.text.shrink_to_fit();
-        self.entries.shrink_to_fit();
-    }
-
     /// Help slots are numbered otherwise from now on: slot n is now `slots[n]`.
     pub(super) fn move_helps(&mut self, slots: &[HelpSlot]) {
         for entry in &mut self.entries {

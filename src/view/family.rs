@@ -142,13 +142,6 @@ impl Family {
         }
     }
 
-    /// Gives back memory that texts have grown out of.
-    pub(super) fn shrink(&mut self) {
-        for chunk in &mut self.chunks {
-            Arc::make_mut(chunk).shrink();
-        }
-    }
-
     /// Groups that hold series with other than legacy label names.
     pub(super) fn foreign(&self) -> &BTreeSet<GroupId> {
         &self.foreign

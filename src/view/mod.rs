@@ -21,7 +21,6 @@ mod slab;
 mod snapshot;
 mod ttls;
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -296,28 +295,6 @@ impl Content {
             Some(gone) => self.gone.insert(change.group, gone.clone()),
             None => self.gone.remove(&change.group),
         };
-    }
-
-    /// Puts the families of other content behind those here. All groups in it have higher
-    /// ids than those here; who they are is not taken over.
-    pub fn join(&mut self, next: Self) {
-        self.newest = Weak::new();
-        for (name, mut family) in next.families {
-            match self.families.entry(name) {
-                Entry::Vacant(place) => drop(place.insert(family)),
-                Entry::Occupied(mut place) => {
-                    let behind = std::mem::take(Arc::make_mut(&mut family));
-                    Arc::make_mut(place.get_mut()).append(behind);
-                }
-            }
-        }
-    }
-
-    /// Gives back memory that texts have grown out of.
-    pub fn shrink(&mut self) {
-        for family in self.families.values_mut() {
-            Arc::make_mut(family).shrink();
-        }
     }
 
     /// Takes these groups (sorted) out of a family.

@@ -1,11 +1,12 @@
-//! Content made in bulk: at a start all groups come in order, and by several threads.
+//! Content made in bulk: at a start, and when a form is made, all groups come in order, and by
+//! several threads.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use super::chunk::Chunk;
 use super::family::Family;
-use super::{Content, GroupId};
+use super::{Content, GroupId, RenderedFamily};
 use crate::model::Kind;
 
 /// Families of neighbouring groups, to be put into a [`Content`] as a whole. Groups come in
@@ -55,18 +56,38 @@ impl Slab {
             family.push(open, group, (kind, help), write);
         }
     }
+
+    /// The same for a family that is rendered already; its place.
+    pub fn add_rendered(&mut self, group: GroupId, family: &RenderedFamily) -> usize {
+        let place = self.place(&family.name);
+        let help = family.help.as_deref();
+        self.add(place, group, family.kind, help, |out| {
+            out.extend_from_slice(&family.text);
+            family.legacy
+        });
+        place
+    }
+
+    /// Ends the chunks that are being filled, and gives back the memory in which they were.
+    /// Costs least on the thread that filled them.
+    pub fn close(&mut self) {
+        for Part { family, open, .. } in &mut self.parts {
+            family.close(open);
+            *open = Chunk::default();
+        }
+    }
 }
 
 impl Content {
     /// Puts a slab in, all groups of which have higher ids than those that there are; the
     /// names and types of its families, by place.
-    pub fn append(&mut self, slab: Slab) -> Vec<(Arc<str>, Kind)> {
+    pub fn append(&mut self, mut slab: Slab) -> Vec<(Arc<str>, Kind)> {
+        slab.close();
         self.newest = Weak::new();
         let mut names = Vec::with_capacity(slab.parts.len());
         for part in slab.parts {
-            let (mut family, mut open) = (part.family, part.open);
-            family.close(&mut open);
-            let name = self.shared_name(&part.name);
+            let Part { name, family, .. } = part;
+            let name = self.shared_name(&name);
             names.push((Arc::clone(&name), family.kind));
             let here = self.families.entry(name).or_default();
             Arc::make_mut(here).append(family);
@@ -77,7 +98,7 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Change, Clashes, Frame, RenderedFamily, exposition};
+    use super::super::{Change, Clashes, Frame, exposition};
     use super::*;
     use crate::clock::UnixNanos;
 

@@ -14,7 +14,7 @@ use crate::clock::{Clock, UnixNanos};
 use crate::format::text_write::Identity;
 use crate::limits::HISTORY_RECORDS;
 use crate::model::{Family, GroupKey};
-use crate::store::{Batch, End, Ended, FamilyFacts, ReadError, Store, decode_metrics};
+use crate::store::{Batch, End, Ended, FamilyRef, ReadError, Store, decode_metrics};
 use crate::ttl::{Suspension, TtlPolicy};
 use crate::view::{Change, Content};
 
@@ -113,13 +113,13 @@ impl Derived {
 /// A stored family as it was pushed.
 pub(super) fn model_of<'a>(
     key: &GroupKey,
-    facts: &'a FamilyFacts,
+    family: &FamilyRef<'a>,
 ) -> Result<Family<'a>, ReadError> {
-    let metrics = decode_metrics(&facts.metrics).map_err(|reason| damaged(key, reason))?;
+    let metrics = decode_metrics(family.metrics).map_err(|reason| damaged(key, reason))?;
     Ok(Family {
-        name: facts.name.as_str().into(),
-        kind: facts.kind,
-        help: facts.help.as_deref().map(Into::into),
+        name: family.name.into(),
+        kind: family.kind,
+        help: family.help.map(Into::into),
         metrics,
     })
 }

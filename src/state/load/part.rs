@@ -7,9 +7,7 @@ use crate::format::form::write_metrics;
 use crate::format::text_write::Identity;
 use crate::model::{GroupKey, Kind};
 use crate::push::rewrite::PUSH_TIME;
-use crate::store::{
-    Extras, FamilyFacts, GroupFacts, Head, HiddenFamily, ReadError, RowWrite, Rows,
-};
+use crate::store::{Extras, FamilyRef, GroupFacts, Head, HiddenFamily, ReadError, RowWrite, Rows};
 use crate::view::{GroupId, Slab};
 
 use super::super::index::{Group, HiddenFamilies, Hiding, Obstacle};
@@ -55,6 +53,7 @@ impl Task<'_> {
             let id = GroupId(u32::try_from(number).unwrap_or(u32::MAX));
             part.add(id, facts?, self)?;
         }
+        part.slab.close();
         Ok(part)
     }
 }
@@ -71,13 +70,10 @@ impl Part {
             let mark = RowWrite::Mark(head.clone());
             self.reset.insert(key.clone(), mark);
         }
-        let facts = match stored {
-            Some(row) => row
-                .families
-                .unpack()
-                .map_err(|reason| damaged(&key, reason))?,
-            None => Vec::new(),
-        };
+        let packed = stored.map(|row| row.families).unwrap_or_default();
+        let unpacked = packed.open().map_err(|reason| damaged(&key, reason))?;
+        let facts = unpacked.families();
+        let facts = facts.map_err(|reason| damaged(&key, reason))?;
         let hidden = hidden_families(task.extras.hidden.get(&key), &facts);
         let families = self.render(id, (&key, &head), &facts, &hidden)?;
         let pinned = task.extras.overrides.get(&key);
@@ -103,7 +99,7 @@ impl Part {
         &mut self,
         id: GroupId,
         (key, head): (&GroupKey, &Head),
-        facts: &[FamilyFacts],
+        facts: &[FamilyRef<'_>],
         hidden: &HiddenFamilies,
     ) -> Result<Vec<(usize, u32)>, ReadError> {
         let identity = Identity::new(key);
@@ -111,24 +107,18 @@ impl Part {
         for facts in facts {
             // Also those that are hidden: what cannot be decoded is damage.
             let family = model_of(key, facts)?;
-            if hidden.contains_key(facts.name.as_str()) {
+            if hidden.contains_key(facts.name) {
                 continue;
             }
-            let place = self.slab.place(&facts.name);
-            let help = facts.help.as_deref();
-            self.slab.add(place, id, facts.kind, help, |out| {
+            let place = self.slab.place(facts.name);
+            self.slab.add(place, id, facts.kind, facts.help, |out| {
                 write_metrics(out, &family, &identity)
             });
             shown.push((place, facts.series));
         }
         if !hidden.contains_key(PUSH_TIME) {
             for family in times::rendered(head, &identity) {
-                let place = self.slab.place(&family.name);
-                let help = family.help.as_deref();
-                self.slab.add(place, id, family.kind, help, |out| {
-                    out.extend_from_slice(&family.text);
-                    family.legacy
-                });
+                self.slab.add_rendered(id, &family);
             }
         }
         Ok(shown)
@@ -156,7 +146,7 @@ fn set_clock(head: &mut Head, now: UnixNanos) -> bool {
 
 /// The families of a group that are not shown. What stands in their way is not stored:
 /// the writer finds out before its first request.
-fn hidden_families(stored: Option<&Vec<HiddenFamily>>, facts: &[FamilyFacts]) -> HiddenFamilies {
+fn hidden_families(stored: Option<&Vec<HiddenFamily>>, facts: &[FamilyRef<'_>]) -> HiddenFamilies {
     let hiding = |family: &HiddenFamily| {
         let facts = facts.iter().find(|facts| facts.name == family.name);
         let hiding = Hiding {

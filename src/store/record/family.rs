@@ -1,7 +1,5 @@
 //! The families of a group: an lz4 block of rows, each with its series nested.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use super::Damage;
@@ -30,6 +28,52 @@ pub struct FamilyFacts {
     pub metrics: Vec<u8>,
 }
 
+/// The families of one group, not compressed.
+#[derive(Debug)]
+pub struct Unpacked(Vec<u8>);
+
+/// [`FamilyFacts`], borrowed.
+#[derive(Debug, Clone, Copy)]
+pub struct FamilyRef<'a> {
+    /// Metric name as pushed.
+    pub name: &'a str,
+    /// Type.
+    pub kind: Kind,
+    /// Help as pushed.
+    pub help: Option<&'a str>,
+    /// When it was pushed; `None`: when its row says the families were.
+    pub pushed: Option<UnixNanos>,
+    /// Number of series.
+    pub series: u32,
+    /// What [`encode_metrics`] made of the series.
+    pub metrics: &'a [u8],
+}
+
+impl Unpacked {
+    /// The families, in the order in which they were packed.
+    ///
+    /// # Errors
+    /// Says what is wrong if the bytes are not what [`Packed::pack`] made.
+    pub fn families(&self) -> Result<Vec<FamilyRef<'_>>, &'static str> {
+        let rows: Vec<FamilyRow<'_>> = rmp_serde::from_slice(&self.0)
+            .map_err(|_| "families are not of this schema version")?;
+        rows.into_iter().map(FamilyRow::into_ref).collect()
+    }
+}
+
+impl From<FamilyRef<'_>> for FamilyFacts {
+    fn from(family: FamilyRef<'_>) -> Self {
+        Self {
+            name: family.name.to_owned(),
+            kind: family.kind,
+            help: family.help.map(str::to_owned),
+            pushed: family.pushed,
+            series: family.series,
+            metrics: family.metrics.to_owned(),
+        }
+    }
+}
+
 /// A family as it was parsed, to be packed.
 #[derive(Debug, Clone, Copy)]
 pub struct Fresh<'a> {
@@ -44,27 +88,26 @@ pub struct Fresh<'a> {
 impl<'a> Fresh<'a> {
     fn row(&self, series: &'a [u8]) -> FamilyRow<'a> {
         FamilyRow {
-            name: Cow::Borrowed(&self.family.name),
+            name: &self.family.name,
             kind: kind_to_number(self.family.kind),
-            help: self.family.help.as_deref().map(Cow::Borrowed),
+            help: self.family.help.as_deref(),
             pushed: self.pushed.map(|at| at.0),
             series: self.series,
-            metrics: Cow::Borrowed(series),
+            metrics: series,
         }
     }
 }
 
 #[derive(Serialize, Deserialize)]
 struct FamilyRow<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
+    name: &'a str,
     kind: u8,
     #[serde(borrow)]
-    help: Option<Cow<'a, str>>,
+    help: Option<&'a str>,
     pushed: Option<u64>,
     series: u32,
     #[serde(borrow, with = "serde_bytes")]
-    metrics: Cow<'a, [u8]>,
+    metrics: &'a [u8],
 }
 
 /// Bytes that a family's row takes beside its series, or nearly.
@@ -112,11 +155,19 @@ impl Packed {
     /// # Errors
     /// Says what is wrong if the bytes are not what [`Self::pack`] made.
     pub fn unpack(&self) -> Result<Vec<FamilyFacts>, &'static str> {
-        let bytes = lz4_flex::decompress_size_prepended(&self.0)
-            .map_err(|_| "families are not an lz4 block")?;
-        let rows: Vec<FamilyRow<'_>> =
-            rmp_serde::from_slice(&bytes).map_err(|_| "families are not of this schema version")?;
-        rows.into_iter().map(FamilyRow::into_facts).collect()
+        let families = self.open()?;
+        let families = families.families()?.into_iter();
+        Ok(families.map(FamilyFacts::from).collect())
+    }
+
+    /// The same, to be borrowed from: whoever only reads them needs no copies.
+    ///
+    /// # Errors
+    /// Says what is wrong if the bytes are no lz4 block.
+    pub fn open(&self) -> Result<Unpacked, &'static str> {
+        lz4_flex::decompress_size_prepended(&self.0)
+            .map(Unpacked)
+            .map_err(|_| "families are not an lz4 block")
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -162,23 +213,23 @@ pub fn decode_metrics(bytes: &[u8]) -> Result<Vec<Metric<'_>>, &'static str> {
 impl<'a> FamilyRow<'a> {
     fn of(facts: &'a FamilyFacts) -> Self {
         Self {
-            name: Cow::Borrowed(&facts.name),
+            name: &facts.name,
             kind: kind_to_number(facts.kind),
-            help: facts.help.as_deref().map(Cow::Borrowed),
+            help: facts.help.as_deref(),
             pushed: facts.pushed.map(|at| at.0),
             series: facts.series,
-            metrics: Cow::Borrowed(&facts.metrics),
+            metrics: &facts.metrics,
         }
     }
 
-    fn into_facts(self) -> Result<FamilyFacts, Damage> {
-        Ok(FamilyFacts {
-            name: self.name.into_owned(),
+    fn into_ref(self) -> Result<FamilyRef<'a>, Damage> {
+        Ok(FamilyRef {
+            name: self.name,
             kind: kind_from_number(self.kind).ok_or("a family of an unknown type")?,
-            help: self.help.map(Cow::into_owned),
+            help: self.help,
             pushed: self.pushed.map(UnixNanos),
             series: self.series,
-            metrics: self.metrics.into_owned(),
+            metrics: self.metrics,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::series::{Each, LabelRows, TimestampRow};
+use super::series::{Each, LabelRows, Rows, TimestampRow};
 use crate::model::{Bucket, Count, Exemplar, Histogram, NativeHistogram, Span};
 
 #[derive(Deserialize)]
@@ -10,7 +10,7 @@ pub(super) struct HistogramRow<'a> {
     count: CountRow,
     sum: f64,
     #[serde(borrow)]
-    buckets: Vec<BucketRow<'a>>,
+    buckets: Rows<BucketRow<'a>, Bucket<'a>>,
     #[serde(borrow)]
     native: Option<NativeRow<'a>>,
     created: Option<TimestampRow>,
@@ -35,7 +35,7 @@ struct BucketRow<'a> {
     upper: f64,
     count: CountRow,
     #[serde(borrow)]
-    exemplar: Option<ExemplarRow<'a>>,
+    exemplar: Option<Box<ExemplarRow<'a>>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,11 +82,7 @@ impl<'a> HistogramRow<'a> {
         Histogram {
             count: self.count.into_count(),
             sum: self.sum,
-            buckets: self
-                .buckets
-                .into_iter()
-                .map(BucketRow::into_bucket)
-                .collect(),
+            buckets: self.buckets.0,
             native: self.native.map(|row| Box::new(row.into_native())),
             created: self.created.map(TimestampRow::into_timestamp),
         }
@@ -114,15 +110,20 @@ impl<'a> BucketRow<'a> {
         Self {
             upper: bucket.upper,
             count: CountRow::of(bucket.count),
-            exemplar: bucket.exemplar.as_deref().map(ExemplarRow::of),
+            exemplar: bucket
+                .exemplar
+                .as_deref()
+                .map(|exemplar| Box::new(ExemplarRow::of(exemplar))),
         }
     }
+}
 
-    fn into_bucket(self) -> Bucket<'a> {
-        Bucket {
-            upper: self.upper,
-            count: self.count.into_count(),
-            exemplar: self.exemplar.map(|row| Box::new(row.into_exemplar())),
+impl<'a> From<BucketRow<'a>> for Bucket<'a> {
+    fn from(row: BucketRow<'a>) -> Self {
+        Self {
+            upper: row.upper,
+            count: row.count.into_count(),
+            exemplar: row.exemplar.map(|row| Box::new(row.into_exemplar())),
         }
     }
 }

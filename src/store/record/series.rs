@@ -1,9 +1,12 @@
 //! The series of one family: one rmp value, its form fixed by the family's type.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::{SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Damage;
 use super::histogram::{ExemplarRow, HistogramOut, HistogramRow};
@@ -13,12 +16,42 @@ use crate::model::{CounterDetails, Kind, Label, Metric, Quantile, Summary, Times
 #[derive(Deserialize)]
 enum SeriesRows<'a> {
     #[serde(borrow, rename = "n")]
-    Numbers(Vec<NumberRow<'a>>),
+    Numbers(Rows<NumberRow<'a>, Metric<'a>>),
     #[serde(borrow, rename = "s")]
-    Summaries(Vec<SummaryRow<'a>>),
+    Summaries(Rows<SummaryRow<'a>, Metric<'a>>),
     #[serde(borrow, rename = "h")]
-    Histograms(Vec<(LabelRows<'a>, HistogramRow<'a>)>),
+    Histograms(Rows<(LabelRows<'a>, HistogramRow<'a>), Metric<'a>>),
 }
+
+/// A sequence of rows `R` read as what they stand for, each as it comes.
+pub(super) struct Rows<R, T>(pub(super) Vec<T>, PhantomData<R>);
+
+impl<'de, R: Deserialize<'de> + Into<T>, T> Deserialize<'de> for Rows<R, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Self(Vec::new(), PhantomData))
+    }
+}
+
+impl<'de, R: Deserialize<'de> + Into<T>, T> Visitor<'de> for Rows<R, T> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("rows")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut rows: A) -> Result<Self, A::Error> {
+        // A length that is not that of what follows takes no memory.
+        self.0
+            .reserve(rows.size_hint().unwrap_or(0).min(MOST_EXPECTED));
+        while let Some(row) = rows.next_element::<R>()? {
+            self.0.push(row.into());
+        }
+        Ok(self)
+    }
+}
+
+/// Rows for which there is room before they are read.
+const MOST_EXPECTED: usize = 1024;
 
 /// Labels that do not belong to the grouping key, sorted by name.
 #[derive(Serialize, Deserialize)]
@@ -33,7 +66,7 @@ struct NumberRow<'a> {
     labels: LabelRows<'a>,
     value: f64,
     #[serde(borrow)]
-    details: Option<DetailsRow<'a>>,
+    details: Option<Box<DetailsRow<'a>>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -187,12 +220,9 @@ pub(super) fn decode_series(bytes: &[u8]) -> Result<Vec<Metric<'_>>, Damage> {
     let rows: SeriesRows<'_> =
         rmp_serde::from_slice(bytes).map_err(|_| "series are not of this schema version")?;
     Ok(match rows {
-        SeriesRows::Numbers(rows) => rows.into_iter().map(NumberRow::into_metric).collect(),
-        SeriesRows::Summaries(rows) => rows.into_iter().map(SummaryRow::into_metric).collect(),
-        SeriesRows::Histograms(rows) => rows
-            .into_iter()
-            .map(|(labels, row)| metric(labels, Value::Histogram(Box::new(row.into_histogram()))))
-            .collect(),
+        SeriesRows::Numbers(rows) => rows.0,
+        SeriesRows::Summaries(rows) => rows.0,
+        SeriesRows::Histograms(rows) => rows.0,
     })
 }
 
@@ -204,28 +234,34 @@ fn metric<'a>(labels: LabelRows<'a>, value: Value<'a>) -> Metric<'a> {
     }
 }
 
-impl<'a> NumberRow<'a> {
-    fn into_metric(self) -> Metric<'a> {
-        let details = self.details.map(|row| {
+impl<'a> From<NumberRow<'a>> for Metric<'a> {
+    fn from(row: NumberRow<'a>) -> Self {
+        let details = row.details.map(|row| {
             Box::new(CounterDetails {
                 exemplar: row.exemplar.map(ExemplarRow::into_exemplar),
                 created: row.created.map(TimestampRow::into_timestamp),
             })
         });
-        metric(self.labels, Value::Number(self.value, details))
+        metric(row.labels, Value::Number(row.value, details))
     }
 }
 
-impl<'a> SummaryRow<'a> {
-    fn into_metric(self) -> Metric<'a> {
+impl<'a> From<SummaryRow<'a>> for Metric<'a> {
+    fn from(row: SummaryRow<'a>) -> Self {
         let quantile = |(quantile, value)| Quantile { quantile, value };
         let summary = Summary {
-            count: self.count,
-            sum: self.sum,
-            quantiles: self.quantiles.into_iter().map(quantile).collect(),
-            created: self.created.map(TimestampRow::into_timestamp),
+            count: row.count,
+            sum: row.sum,
+            quantiles: row.quantiles.into_iter().map(quantile).collect(),
+            created: row.created.map(TimestampRow::into_timestamp),
         };
-        metric(self.labels, Value::Summary(Box::new(summary)))
+        metric(row.labels, Value::Summary(Box::new(summary)))
+    }
+}
+
+impl<'a> From<(LabelRows<'a>, HistogramRow<'a>)> for Metric<'a> {
+    fn from((labels, row): (LabelRows<'a>, HistogramRow<'a>)) -> Self {
+        metric(labels, Value::Histogram(Box::new(row.into_histogram())))
     }
 }
 

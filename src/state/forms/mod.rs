@@ -9,6 +9,8 @@
 //! far. So such a scrape shows whole pushes, and all that was answered before it
 //! began. While nobody asks nothing is kept, and pushes do nothing for it.
 
+mod piece;
+
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
@@ -17,20 +19,14 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::clock::UnixNanos;
 use crate::format::form::Form;
-use crate::format::text_write::Identity;
 use crate::limits::{FORM_IDLE, FORMS};
 use crate::parallel::in_order;
-use crate::push::rewrite::PUSH_TIME;
 use crate::store::ReadError;
-use crate::view::{Change, Changed, Content, GroupId, Life, RenderedFamily, Shows, Snapshot};
+use crate::view::{Change, Changed, Content, GroupId, RenderedFamily, Shows, Snapshot};
 
-use super::exposed;
 use super::handle::State;
-use super::load::{damaged, model_of};
-use super::prepare::render;
 use super::request::Look;
-use super::shared::Reading;
-use super::times;
+use piece::{Piece, Source};
 
 /// Contents of other forms than the view's. Locked while one is brought up to date:
 /// scrapes that come meanwhile wait, and find it done.
@@ -69,14 +65,6 @@ const AT_ONCE: usize = 512;
 /// The same for groups that have changed: fewer are not worth a thread.
 const FEW: usize = 32;
 
-/// What groups are encoded from.
-struct Source<'a> {
-    /// The store as of one commit.
-    reading: &'a Reading,
-    /// TTL time and the wall clock, if TTLs are shown as series.
-    exposed: Option<(UnixNanos, UnixNanos)>,
-}
-
 impl State {
     /// Everything that has not expired, in this form. `None` while the store cannot be
     /// read; the view's own text can be had then.
@@ -108,6 +96,7 @@ impl State {
         let old = kept.contents.iter().position(|kept| kept.form == form);
         let old = old.map(|at| kept.contents.swap_remove(at));
         let source = Source {
+            form,
             reading: &look.reading,
             exposed: self
                 .exposes()
@@ -118,7 +107,7 @@ impl State {
             // The old content goes first: both beside each other would be twice the memory.
             (old, Changed::All(all) | Changed::Some(all)) => {
                 drop(old);
-                Encoded::of_all(form, all, &source)
+                Encoded::of_all(all, &source)
             }
         };
         let mut encoded = match encoded {
@@ -181,35 +170,47 @@ impl Encoded {
 
     /// Encodes all groups, on all cores: each thread some groups whose ids follow each
     /// other, so that their chunks only have to be put behind each other.
-    fn of_all(form: Form, mut all: Vec<Changing>, source: &Source<'_>) -> Result<Self, ReadError> {
+    fn of_all(mut all: Vec<Changing>, source: &Source<'_>) -> Result<Self, ReadError> {
         all.sort_unstable_by_key(|(group, _)| *group);
-        let mut encoded = Self::new(form);
+        let mut encoded = Self::new(source.form);
+        encoded.held.reserve(all.len());
+        let pieces = 0..all.len().div_ceil(AT_ONCE);
+        let mut all = all.into_iter();
+        let pieces = pieces.map(|_| all.by_ref().take(AT_ONCE).collect());
         let mut fault = None;
-        let work = |some: &[Changing]| Piece::encode(form, some, source);
-        let mut groups = all.iter();
-        in_order(all.chunks(AT_ONCE), work, |piece| match piece {
-            Ok(piece) => {
-                for names in piece.names {
-                    if let Some((group, shows)) = groups.next() {
-                        encoded.note(*group, shows.as_ref(), names);
-                    }
+        in_order(
+            pieces,
+            |some| Piece::encode(some, source),
+            |piece| match piece {
+                Ok(piece) => {
+                    encoded.append(piece);
+                    ControlFlow::Continue(())
                 }
-                encoded.content.join(piece.content);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                fault = Some(error);
-                ControlFlow::Break(())
-            }
-        });
+                Err(error) => {
+                    fault = Some(error);
+                    ControlFlow::Break(())
+                }
+            },
+        );
         fault.map_or(Ok(encoded), Err)
     }
 
-    /// Notes who a group is and where, but not what it shows.
-    fn note(&mut self, group: GroupId, shows: Option<&Shows>, names: Names) {
-        let names = self.shared(names);
-        self.held.insert(group, names);
-        self.content.apply(&change(group, shows));
+    /// Puts groups behind all others.
+    fn append(&mut self, piece: Piece) {
+        let names = self.content.append(piece.slab);
+        let mut groups = piece.groups.into_iter();
+        for run in piece.runs {
+            let places = run.places.iter();
+            let of_run = places.map(|place| Arc::clone(&names[*place].0));
+            let of_run = self.shared(of_run.collect());
+            for (group, shows) in groups.by_ref().take(run.groups) {
+                self.held.insert(group, Arc::clone(&of_run));
+                match shows {
+                    Some(Shows::Group(life)) => self.content.set_life(group, life, None),
+                    shows => self.content.apply(&change(group, shows.as_ref())),
+                }
+            }
+        }
     }
 
     /// The list as it is kept already, if it is.
@@ -222,12 +223,12 @@ impl Encoded {
 
     /// Encodes these groups anew.
     fn update(mut self, changed: &[Changing], source: &Source<'_>) -> Result<Self, ReadError> {
-        let (form, mut fault) = (self.form, None);
+        let mut fault = None;
         let work = |some: &[Changing]| -> Result<Vec<_>, ReadError> {
             let groups = some.iter();
-            let encode =
-                |(_, shows): &Changing| source.encode(form, shows.as_ref(), |name| name.into());
-            groups.map(encode).collect()
+            groups
+                .map(|(_, shows)| source.encode(shows.as_ref()))
+                .collect()
         };
         let mut groups = changed.iter();
         in_order(changed.chunks(FEW), work, |done| match done {
@@ -288,92 +289,13 @@ fn change(group: GroupId, shows: Option<&Shows>) -> Change {
     }
 }
 
-/// Some groups encoded.
-struct Piece {
-    content: Content,
-    /// The families of each group.
-    names: Vec<Names>,
-}
-
-impl Piece {
-    fn encode(form: Form, groups: &[Changing], source: &Source<'_>) -> Result<Self, ReadError> {
-        let mut content = Content::new(form);
-        let mut names: Vec<Names> = Vec::with_capacity(groups.len());
-        for (group, shows) in groups {
-            let set = source.encode(form, shows.as_ref(), |name| content.shared_name(name))?;
-            let of_group = set.iter().map(|family| &family.name);
-            match names.last() {
-                Some(last) if of_group.clone().eq(last.iter()) => names.push(Arc::clone(last)),
-                _ => names.push(of_group.cloned().collect()),
-            }
-            content.apply(&Change {
-                set,
-                ..change(*group, None)
-            });
-        }
-        content.shrink();
-        Ok(Self { content, names })
-    }
-}
-
-impl Source<'_> {
-    /// All families that are shown of a group. `name` makes a family's name.
-    fn encode(
-        &self,
-        form: Form,
-        shows: Option<&Shows>,
-        name: impl Fn(&str) -> Arc<str>,
-    ) -> Result<Vec<RenderedFamily>, ReadError> {
-        match shows {
-            Some(Shows::Group(life)) => self.group(form, life, name),
-            Some(Shows::Gone(gone)) => {
-                let identity = Identity::in_form(&gone.key, form);
-                Ok(vec![exposed::last_push_of(gone, &identity)])
-            }
-            None => Ok(Vec::new()),
-        }
-    }
-
-    fn group(
-        &self,
-        form: Form,
-        life: &Life,
-        name: impl Fn(&str) -> Arc<str>,
-    ) -> Result<Vec<RenderedFamily>, ReadError> {
-        let key = &life.key;
-        let Some(facts) = self.reading.group(key)? else {
-            return Err(damaged(key, "the group is shown and not stored"));
-        };
-        let families = facts.stored.map(|stored| stored.families.unpack());
-        let families = families
-            .transpose()
-            .map_err(|reason| damaged(key, reason))?
-            .unwrap_or_default();
-        let hidden = self.reading.hidden(key)?;
-        let is_hidden = |name: &str| hidden.iter().any(|family| family.name == name);
-        let identity = Identity::in_form(key, form);
-        let mut set = Vec::with_capacity(families.len() + 2);
-        for facts in families.iter().filter(|facts| !is_hidden(&facts.name)) {
-            let family = model_of(key, facts)?;
-            set.push(RenderedFamily {
-                name: name(&facts.name),
-                ..render(&facts.name, &family, &identity)
-            });
-        }
-        if !is_hidden(PUSH_TIME) {
-            set.extend(times::rendered(&facts.head, &identity));
-            if let Some(now) = self.exposed {
-                set.extend(exposed::rendered((life.ttl, life.deadline), now, &identity));
-            }
-        }
-        Ok(set)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
+
+    use tempfile::TempDir;
+    use tokio::runtime::Runtime;
 
     use super::*;
     use crate::clock::Clock;
@@ -382,10 +304,11 @@ mod tests {
     use crate::format::name::NameRule;
     use crate::format::text_read;
     use crate::model::GroupKey;
-    use crate::state::{Method, Quota, StateSettings, prepare};
+    use crate::state::{Method, Prepared, Quota, StateSettings, prepare};
     use crate::store::{Place, Pusher};
     use crate::telemetry::{Telemetry, own_kind};
     use crate::ttl::TtlPolicy;
+    use crate::view::{Clashes, Frame, exposition};
 
     fn form(escaping: Escaping) -> Form {
         Form {
@@ -394,12 +317,16 @@ mod tests {
         }
     }
 
-    async fn push(state: &State, job: &str) {
-        let families = text_read::parse(b"m 1\n").expect("a body that parses");
+    fn pushed(job: &str, body: &str) -> Prepared {
+        let families = text_read::parse(body.as_bytes()).expect("a body that parses");
         let key = GroupKey::new(job, &BTreeMap::new());
         let pusher = Pusher::default();
         let push = prepare(key, Method::Replace, families, None, pusher, own_kind);
-        let stored = state.store(push.expect("a push that can be stored")).await;
+        push.expect("a push that can be stored")
+    }
+
+    async fn push(state: &State, job: &str) {
+        let stored = state.store(pushed(job, "m 1\n")).await;
         stored.expect("stored");
     }
 
@@ -414,11 +341,7 @@ mod tests {
         kept
     }
 
-    #[test]
-    fn forms_are_kept_while_they_are_used_and_not_more_than_two() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let (clock, hands) = Clock::manual(UnixNanos(1_800_000_000_000_000_000));
+    fn start(folder: &TempDir, runtime: &Runtime, clock: Clock) -> Arc<State> {
         let settings = StateSettings {
             place: Place::folder(folder.path()),
             policy: TtlPolicy::default(),
@@ -430,11 +353,73 @@ mod tests {
             names: NameRule::Legacy,
             clock,
         };
-        let started = {
-            let _in_runtime = runtime.enter();
-            State::start(settings, Arc::new(Telemetry::new())).expect("a state")
+        let _in_runtime = runtime.enter();
+        let started = State::start(settings, Arc::new(Telemetry::new()));
+        started.expect("a state").0
+    }
+
+    /// What is scraped, and which families are noted for each group.
+    fn shown(mut encoded: Encoded) -> (Vec<u8>, BTreeMap<GroupId, Vec<String>>) {
+        let snapshot = encoded.content.snapshot(UnixNanos(0).into());
+        let frames = exposition(&snapshot, Vec::new(), &Clashes::default());
+        let bytes = frames.into_iter().flat_map(Frame::into_bytes).collect();
+        let noted = encoded.held.into_iter().map(|(group, names)| {
+            let mut names: Vec<_> = names.iter().map(ToString::to_string).collect();
+            names.sort_unstable();
+            (group, names)
+        });
+        (bytes, noted.collect())
+    }
+
+    #[test]
+    fn all_groups_together_make_what_they_make_one_by_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = Runtime::new().expect("a runtime");
+        let state = start(&folder, &runtime, Clock::manual(UnixNanos(1 << 60)).0);
+        let groups = 2 * AT_ONCE + 100;
+        let pushes = (0..groups).map(|group| {
+            let mut body = format!("m {group}\n");
+            if group % 3 == 0 {
+                body += "# HELP b some\n# TYPE b counter\nb{l=\"1\"} 1\nb{l=\"2\"} 2\n";
+            }
+            if group / 100 == 5 {
+                body += "c 3\n";
+            }
+            match pushed(&format!("job-{group:05}"), &body) {
+                Prepared::Push(push) => *push,
+                Prepared::Failed(failed) => panic!("{}", failed.refusal()),
+            }
+        });
+        let look = runtime.block_on(async {
+            state.store_all(pushes.collect()).await.expect("stored");
+            // Its number stays free.
+            let key = GroupKey::new("job-00007", &BTreeMap::new());
+            state.delete(key, String::new()).await.expect("deleted");
+            state.look(form(Escaping::default())).await.expect("a look")
+        });
+        let Changed::All(all) = look.changed else {
+            panic!("{:?}", look.changed);
         };
-        let state = started.0;
+        assert_eq!(all.len(), groups - 1);
+        let source = Source {
+            form: form(Escaping::default()),
+            reading: &look.reading,
+            exposed: None,
+        };
+        let one_by_one = Encoded::new(source.form).update(&all, &source);
+        let together = Encoded::of_all(all, &source);
+        let (together, one_by_one) = (together.expect("rows"), one_by_one.expect("rows"));
+        assert_eq!(shown(together), shown(one_by_one));
+        drop(look.reading);
+        state.close();
+    }
+
+    #[test]
+    fn forms_are_kept_while_they_are_used_and_not_more_than_two() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = Runtime::new().expect("a runtime");
+        let (clock, hands) = Clock::manual(UnixNanos(1_800_000_000_000_000_000));
+        let state = start(&folder, &runtime, clock);
         let use_form = async |escaping| {
             let snapshot = state.snapshot_in(form(escaping)).await;
             assert_eq!(snapshot.expect("a snapshot").form(), form(escaping));
