@@ -151,7 +151,9 @@ mod tests {
             let second = begin();
             drop((first, second));
             // The end of a scrape costs nothing; the next look finds it.
+            let mut looks = 0..100;
             while watched() {
+                assert!(looks.next().is_some(), "somebody still looks");
                 hands.advance(SCRAPES_LOOK);
                 tokio::task::yield_now().await;
             }
