@@ -112,10 +112,6 @@ pub const REPLACED_BYTES: usize = 64 * MIB;
 /// compressed or printed ahead of what it has taken.
 pub const SCRAPE_OWN_BYTES: usize = MIB;
 
-/// How often that is looked at while scrapes are under way, beside when one begins. What
-/// pushes replace in a second is about an exposition; a usual scrape is over before.
-pub const SCRAPES_LOOK: Duration = Duration::from_secs(1);
-
 /// Addresses of scrapers whose interval is watched; who came longest ago is forgotten.
 pub const SCRAPERS: usize = 64;
 

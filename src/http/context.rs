@@ -101,7 +101,6 @@ impl Context {
         site: Site,
         started: UnixNanos,
     ) -> Self {
-        let running = Running::new(limits.replaced, Arc::clone(&telemetry));
         Self {
             state: OnceLock::new(),
             telemetry,
@@ -117,7 +116,7 @@ impl Context {
             bodies: Arc::new(Semaphore::new(BODY_BYTES_IN_FLIGHT / BODY_UNIT)),
             large_pushes: Arc::new(Semaphore::new(LARGE_PUSHES)),
             scrapes: Arc::new(Semaphore::new(SCRAPES)),
-            running,
+            running: Running::default(),
             compressors: Compressors::default(),
             dumps: Arc::new(Semaphore::new(DUMPS)),
         }

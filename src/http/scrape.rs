@@ -72,7 +72,7 @@ pub(super) async fn scrape(
     let clashes = clashes(&snapshot).await;
     let frames = frames(context, state, &snapshot, &clashes);
     let holding = Arc::new(Holding::new(&frames));
-    context.running.begin(&holding, scraper.cut, state.clock());
+    make_room(context, &holding, scraper.cut);
     let frames = Frames::new(frames, holding);
     let shown = Shown {
         pushes: snapshot.pushes(),
@@ -173,6 +173,20 @@ async fn clashes(snapshot: &Arc<Snapshot>) -> Clashes {
     let snapshot = Arc::clone(snapshot);
     let work = move || Clashes::of(&snapshot, own_kind);
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+/// Cuts those off that hold too much, now that this scrape begins.
+fn make_room(context: &Context, holding: &Arc<Holding>, cut: &CancellationToken) {
+    let count = context.running.begin(holding, cut, context.limits.replaced);
+    if count > 0 {
+        tracing::warn!(
+            count,
+            "scrapers that held much of what has been replaced were cut off"
+        );
+        context
+            .telemetry
+            .count_cut_scrapes(CutScrape::Memory, count as u64);
+    }
 }
 
 /// The frames of a scrape, and the note of what it holds.

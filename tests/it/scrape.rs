@@ -9,7 +9,7 @@ use socket2::SockRef;
 use tidegate::format::inflate::gunzip;
 use tidegate::limits::MAX_BODY;
 
-use crate::harness::{Gateway, Options, SECOND, START_SECONDS, repeated};
+use crate::harness::{Gateway, Options, START_SECONDS, repeated};
 use crate::support::{LIMIT, eventually, sample};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
@@ -411,47 +411,8 @@ fn whole(scrapes: impl IntoIterator<Item = (TcpStream, usize)>) -> Vec<bool> {
     scrapes.into_iter().map(is_whole).collect()
 }
 
-/// Whether the gateway has its end of this connection open, whatever is still on the way.
-fn is_open(gateway: &Gateway, stream: &TcpStream) -> bool {
-    let client = stream.local_addr().expect("a connection").port();
-    let ends = [gateway.address().port(), client].map(|port| format!(":{port:04X}"));
-    let table = std::fs::read_to_string("/proc/net/tcp").expect("the system's connections");
-    table.lines().any(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let [_, local, remote, "01", ..] = fields[..] else {
-            return false; // Not an established one.
-        };
-        local.ends_with(&ends[0]) && remote.ends_with(&ends[1])
-    })
-}
-
 const PROTOBUF: &str = "Accept: application/vnd.google.protobuf;\
                         proto=io.prometheus.client.MetricFamily;encoding=delimited\r\n";
-
-#[test]
-fn scrapers_that_all_began_before_what_they_hold_was_replaced_are_cut_off_within_a_second() {
-    let gateway = Gateway::with(Options {
-        max_replaced: 1,
-        ..Options::default()
-    });
-    let begin = || {
-        large(&gateway, 12);
-        begin_scrape(&gateway, "Connection: close\r\n")
-    };
-    let (first, second) = (begin(), begin());
-    large(&gateway, 12); // Now both hold what was replaced, and nobody else comes.
-    assert!(is_open(&gateway, &first.0));
-    gateway.advance(SECOND);
-    eventually(LIMIT, "a scraper that was cut off", || {
-        let (first, second) = (&first.0, &second.0);
-        match (is_open(&gateway, first), is_open(&gateway, second)) {
-            (false, true) => Ok(()),
-            open => Err(format!("open: {open:?}")),
-        }
-    });
-    assert_eq!(whole([first, second]), [false, true]);
-    assert_eq!(cut_for_memory(&gateway).as_deref(), Some("1"));
-}
 
 #[test]
 fn scrapers_in_different_forms_hold_one_old_exposition_together() {
