@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
+use args::Target;
 use canned::{Canned, certified, exchange};
 
 #[expect(
@@ -588,6 +589,8 @@ fn mistakes_in_the_command_line_end_with_code_1() {
             ],
             "/nonexistent: No such file",
         ),
+        (&["ttl", "list", "--cert-file=a"], "--key-file"),
+        (&["ttl", "list", "--key-file=a"], "--cert-file"),
         (&["check"], "Usage: tidegate check"),
     ] {
         let (exit, _) = run_with(args, Consent::No);
@@ -610,6 +613,20 @@ fn help_tells_the_exit_codes() {
             "{}",
             exit.text
         );
+    }
+}
+
+#[test]
+fn the_readme_lists_the_flags_that_find_the_gateway() {
+    let readme = include_str!("../../README.md");
+    let target = <Target as clap::Args>::augment_args(clap::Command::new("target"));
+    let names: Vec<_> = target
+        .get_arguments()
+        .filter_map(clap::Arg::get_long)
+        .collect();
+    assert!(names.contains(&"cert-file"), "{names:?}");
+    for name in names {
+        assert!(readme.contains(&format!("`--{name}`")), "--{name}");
     }
 }
 
