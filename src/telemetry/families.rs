@@ -112,6 +112,7 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
         (&own::HIDDEN, double(numbers.hidden as u64)),
         (&own::SERIES, double(numbers.series)),
         (&own::STORE_SIZE, double(numbers.store_bytes)),
+        (&own::ACCEPTING, f64::from(u8::from(!numbers.refusing))),
         (&own::COMMITS, double(numbers.commits)),
         (&own::COMMIT_ERRORS, double(numbers.commit_errors)),
         (&own::COMMIT_ERROR_TIME, numbers.last_commit_error),
@@ -357,6 +358,7 @@ mod tests {
             ("tidegate_groups", &[": 2"][..]),
             ("tidegate_series", &[": 40"]),
             ("tidegate_store_size_bytes", &[": 4096"]),
+            ("tidegate_store_accepting", &[": 1"]),
             ("tidegate_ttl_default_seconds", &[": 3600"]),
             ("tidegate_ttl_groups", &["default: 2"]),
             (

@@ -55,6 +55,7 @@ struct Numbers {
     groups: u64,
     series: u64,
     hidden: usize,
+    refusing: bool,
     store_bytes: u64,
     scrape: Tally,
     cut_slow: u64,
@@ -197,6 +198,11 @@ impl Telemetry {
         if taken {
             numbers.reload_time = unix_seconds;
         }
+    }
+
+    /// Whether pushes are stored now.
+    pub fn set_accepting(&self, accepting: bool) {
+        self.numbers().refusing = !accepting;
     }
 
     /// How large the store is on disk now.
