@@ -1,0 +1,7 @@
+//! The files of `examples/`, used as a user would use them.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod scripts;
+mod service;
