@@ -32,6 +32,7 @@ ping iputils-ping
 pkg-config pkg-config
 prometheus prometheus
 prometheus-pushgateway prometheus-pushgateway
+promtool prometheus
 python3 python3
 redis-cli redis-tools
 redis-server redis-server
