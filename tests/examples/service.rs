@@ -11,8 +11,8 @@ use tidegate::limits::{CONNECTIONS, DRAIN_TIME};
 use crate::support::daemon::{Daemon, signal};
 use crate::support::http::request;
 use crate::support::process::server_binary;
-use crate::support::repository_file;
 use crate::support::service_manager::Manager;
+use crate::support::{LIMIT, repository_file};
 
 /// Where the units have the program.
 const INSTALLED: &str = "/usr/local/bin/tidegate";
@@ -121,7 +121,7 @@ fn the_service_is_ready_by_its_command_line_and_reloads_and_stops_as_it_says() {
     assert_eq!(push(b"a 2\n"), 200);
     signal(daemon.pid(), Signal::TERM);
     assert!(manager.told().starts_with("STOPPING=1\n"));
-    assert_eq!(daemon.wait(crate::support::LIMIT).code(), Some(0));
+    assert_eq!(daemon.wait(LIMIT).code(), Some(0));
 }
 
 #[test]
@@ -137,13 +137,10 @@ fn the_service_has_time_and_files_for_what_the_gateway_promises() {
 fn the_socket_has_a_command_line_that_asks_for_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = command(&drop_in(), folder.path());
-    let output = command
-        .env_remove("LISTEN_FDS")
-        .output()
-        .expect("the program");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        errors.contains("the service manager gave no socket"),
-        "{errors}"
-    );
+    command.env_remove("LISTEN_FDS");
+    let mut daemon = Daemon::spawn(&mut command, &folder.path().join("log"));
+    let status = daemon.wait(LIMIT);
+    let log = daemon.log();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("the service manager gave no socket"), "{log}");
 }
