@@ -32,9 +32,11 @@ ping iputils-ping
 pkg-config pkg-config
 prometheus prometheus
 prometheus-pushgateway prometheus-pushgateway
+promtool prometheus
 python3 python3
 redis-cli redis-tools
 redis-server redis-server
+systemd-analyze systemd
 EOF
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     [ -d "$gocode/src/github.com/prometheus/client_golang" ] ||

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use aws_lc_rs::{digest, hmac};
 use rustls::NamedGroup;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs as library};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 
 /// Cipher suites, key exchanges and signatures for TLS.
 pub(crate) fn provider() -> CryptoProvider {
@@ -21,6 +24,45 @@ pub(crate) fn key_exchange(name: NamedGroup) -> Option<&'static dyn SupportedKxG
 /// What [`provider`] gives, to be shared.
 pub(crate) fn shared_provider() -> Arc<CryptoProvider> {
     Arc::new(provider())
+}
+
+/// All certificates of a PEM text, beside which there may be anything in it.
+///
+/// # Errors
+/// If there is none, or one that is not whole.
+pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match read {
+        Ok(found) if found.is_empty() => Err("there is no certificate in it".to_owned()),
+        read => read.map_err(|error| error.to_string()),
+    }
+}
+
+/// The first private key of a PEM text.
+///
+/// # Errors
+/// If there is none, or it has a passphrase. Nothing of the key is in the text.
+pub(crate) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
+        if memchr::memmem::find(pem, b"ENCRYPTED").is_some() {
+            return "the private key in it has a passphrase: store it without one".to_owned();
+        }
+        format!("there is no private key in it: {error}")
+    })
+}
+
+/// Whether a certificate, the first of its chain, is that of a key.
+///
+/// # Errors
+/// If it is not, or either cannot be read.
+pub(crate) fn fitting(
+    chain: &[CertificateDer<'static>],
+    key: &PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<(), String> {
+    CertifiedKey::from_der(chain.to_vec(), key.clone_key(), provider)
+        .map(drop)
+        .map_err(|error| format!("certificate and key do not fit: {error}"))
 }
 
 /// A digest that tells texts apart and does not tell the text.

@@ -16,7 +16,7 @@ use support::disk::{Disk, Left, Operation, Trouble};
 use support::http::request;
 use support::in_process::InProcess;
 use support::pushers::{Pusher, compare, compare_acknowledged, pin_kind};
-use support::{LIMIT, eventually};
+use support::{LIMIT, eventually, sample};
 use tidegate::clock::{Clock, ManualClock, UnixNanos};
 use tidegate::format::name::NameRule;
 use tidegate::model::{GroupKey, Selector};
@@ -94,6 +94,11 @@ impl Bench {
         });
     }
 
+    /// The exposed value of one series.
+    fn value(&self, series: &str) -> Option<String> {
+        sample(&self.gateway.metrics(), series).map(str::to_owned)
+    }
+
     /// What everybody gets while pushes are refused, for this reason.
     fn assert_refusing(&self, reason: &str) {
         for (method, path, body) in [
@@ -109,6 +114,7 @@ impl Bench {
             assert!(text.contains(reason), "{method} {path}: {text}");
             assert_eq!(answer.header("Retry-After"), Some("1"), "{method} {path}");
         }
+        assert_eq!(self.value("tidegate_store_accepting").as_deref(), Some("0"));
     }
 
     /// Refusals left nothing, unless a sync failed: then nobody can know.
@@ -118,6 +124,8 @@ impl Bench {
         }
         let faults = compare(crew, &self.gateway.metrics());
         assert!(faults.is_empty(), "{story}:\n{}", faults.join("\n"));
+        let accepting = self.value("tidegate_store_accepting");
+        assert_eq!(accepting.as_deref(), Some("1"), "{story}");
         let late = self.gateway.send("GET", "/metrics", "").text();
         assert!(
             !late.contains("job=\"late\""),

@@ -3,16 +3,15 @@
 
 mod support;
 
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use rustix::process::Signal;
 use support::daemon::{Daemon, listening_addresses, signal};
 use support::http::request;
 use support::process::server_binary;
-use support::{LIMIT, eventually};
+use support::service_manager::Manager;
+use support::{LIMIT, eventually, output};
 
 /// Opens so many sockets from file descriptor 3 on, as systemd does, and becomes the program.
 const LAUNCHER: &str = "
@@ -76,6 +75,51 @@ fn assert_two_are_served(command: &mut Command, folder: &Path) {
     assert_eq!(daemon.terminate().code(), Some(0));
 }
 
+/// Holds a socket as systemd does, runs the program by it twice, and pushes while none runs. Prints
+/// the first line of the answer.
+const SWAP: &str = "
+import os, socket, subprocess, sys
+made = socket.socket()
+made.bind(('127.0.0.1', 0))
+made.listen()
+os.dup2(made.fileno(), 3)
+def start():
+    shell = ['sh', '-c', 'LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"', 'sh']
+    return subprocess.Popen(shell + sys.argv[1:], pass_fds=[3])
+def ask(request):
+    client = socket.create_connection(made.getsockname())
+    client.sendall((request + ' HTTP/1.0\\r\\nContent-Length: 4\\r\\n\\r\\na 1\\n').encode())
+    return client.makefile()
+def run():
+    gateway = start()
+    while '200' not in ask('GET /-/ready').readline():
+        assert gateway.poll() is None
+    return gateway
+gateway = run()
+gateway.terminate()
+assert gateway.wait() == 0
+answer = ask('POST /metrics/job/between')
+gateway = run()
+print(answer.readline())
+gateway.terminate()
+gateway.wait()
+";
+
+#[test]
+fn who_comes_between_two_programs_is_answered_by_the_second_if_the_socket_is_held() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut command = Command::new("python3");
+    command.args(["-c", SWAP, &server_binary(), "--web.systemd-socket"]);
+    command.arg(format!(
+        "--storage.path={}",
+        folder.path().join("store").display()
+    ));
+    let told = output(&mut command);
+    // 503 while the store is being loaded.
+    let answers = ["HTTP/1.0 200 OK\n", "HTTP/1.0 503 Service Unavailable\n"];
+    assert!(answers.iter().any(|answer| told.contains(answer)), "{told}");
+}
+
 #[test]
 fn without_sockets_it_does_not_start_and_vsock_is_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -95,25 +139,6 @@ fn without_sockets_it_does_not_start_and_vsock_is_named() {
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{error}");
         assert!(error.contains(reason), "{error}");
-    }
-}
-
-/// A service manager's end of `NOTIFY_SOCKET`.
-struct Manager(UnixDatagram);
-
-impl Manager {
-    fn at(path: &Path) -> Self {
-        let socket = UnixDatagram::bind(path).expect("a socket");
-        socket
-            .set_read_timeout(Some(Duration::from_mins(1)))
-            .expect("a timeout");
-        Self(socket)
-    }
-
-    fn told(&self) -> String {
-        let mut buffer = [0; 4096];
-        let length = self.0.recv(&mut buffer).expect("a message");
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
     }
 }
 

@@ -18,7 +18,7 @@ use support::daemon::Daemon;
 use support::http::request;
 use support::process::Gateway;
 use support::wiretap::Wiretap;
-use support::{LIMIT, eventually};
+use support::{LIMIT, eventually, repository_file};
 
 const PROTOBUF: &str = "application/vnd.google.protobuf; \
     proto=io.prometheus.client.MetricFamily; encoding=delimited";
@@ -61,9 +61,15 @@ impl Prometheus {
 
     /// The same with more flags.
     fn start_with(jobs: &[ScrapeJob<'_>], flags: &[&str]) -> Self {
+        Self::start_by(&scrape_config(jobs), jobs, flags)
+    }
+
+    /// The same by a configuration that has more in it than the jobs.
+    fn start_by(configuration: &str, jobs: &[ScrapeJob<'_>], flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let text = configuration;
         let configuration = folder.path().join("prometheus.yml");
-        std::fs::write(&configuration, scrape_config(jobs)).expect("write the configuration");
+        std::fs::write(&configuration, text).expect("write the configuration");
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", configuration.display()))
@@ -514,4 +520,29 @@ fn prometheus_scrapes_protobuf_and_answers_queries_over_a_pushed_native_histogra
         exchange.contains("encoding=delimited; escaping=underscores"),
         "scraped as text: {exchange}"
     );
+}
+
+#[test]
+fn the_alerts_of_the_examples_find_the_job_whose_last_push_was_refused_and_nothing_else() {
+    let gateway = Gateway::start();
+    let path = "/metrics/job/backup/instance/db1";
+    push(&gateway, path, &[], "rows 1\n");
+    let refused = gateway.send("PUT", path, &[], "rows 1 1000\n");
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    let jobs = [ScrapeJob {
+        name: "pushed",
+        honor_labels: true,
+        targets: &[gateway.address()],
+    }];
+    let configuration = scrape_config(&jobs).replacen('{', "{evaluation_interval: 1s, ", 1);
+    let alerts = repository_file("examples/alerts.yml");
+    let configuration = format!("{configuration}rule_files: ['{}']\n", alerts.display());
+    let prometheus = Prometheus::start_by(&configuration, &jobs, &[]);
+
+    let alert = prometheus.one("ALERTS{alertstate=\"firing\"}");
+    assert_eq!(alert.label("alertname"), Some("PushedJobRefused"));
+    assert_eq!(alert.label("job"), Some("backup"));
+    assert_eq!(alert.label("instance"), Some("db1"));
+    push(&gateway, path, &[], "rows 2\n");
+    prometheus.none("ALERTS");
 }

@@ -95,6 +95,14 @@ pub(super) struct Target {
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "insecure")]
     pub(super) ca_file: Option<PathBuf>,
 
+    /// Certificate (PEM, with its chain) to show a gateway that asks its clients for one.
+    #[arg(long, global = true, value_name = "FILE", requires = "key_file")]
+    pub(super) cert_file: Option<PathBuf>,
+
+    /// Private key (PEM) of that certificate.
+    #[arg(long, global = true, value_name = "FILE", requires = "cert_file")]
+    pub(super) key_file: Option<PathBuf>,
+
     /// Do not check the gateway's certificate.
     #[arg(long, global = true)]
     pub(super) insecure: bool,

@@ -1,6 +1,6 @@
 //! Requests to a running gateway, and its answers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use ureq::Agent;
@@ -19,6 +19,8 @@ pub(super) struct Client {
     /// Scheme, host, port and path prefix, no slash at its end.
     address: String,
     authorization: Option<String>,
+    /// Whose certificate the gateway is shown.
+    cert_file: Option<PathBuf>,
 }
 
 impl Client {
@@ -27,7 +29,7 @@ impl Client {
     pub(super) fn new(target: &Target) -> Result<Self, Failure> {
         let address = address(&target.address)?;
         let https = address.starts_with("https://");
-        let tls = tls::config(https, target.ca_file.as_deref(), target.insecure)?;
+        let tls = tls::config(https, target)?;
         let config = Agent::config_builder()
             .tls_config(tls)
             // A redirected POST would become a GET, and a password go elsewhere.
@@ -45,6 +47,7 @@ impl Client {
             agent: config.build().into(),
             address,
             authorization,
+            cert_file: target.cert_file.clone(),
         })
     }
 
@@ -131,9 +134,23 @@ impl Client {
             None => request.body(()).map(|request| self.agent.run(request)),
         };
         let sent = sent.map_err(|error| Failure::Refused(format!("{url}: {error}")))?;
-        sent.map_err(|error| {
-            Failure::Unreachable(format!("cannot reach {}: {error}", self.address))
-        })
+        sent.map_err(|error| self.unanswered(&error))
+    }
+
+    /// Why there is no answer.
+    fn unanswered(&self, error: &ureq::Error) -> Failure {
+        let address = &self.address;
+        let shown = self.cert_file.as_deref();
+        if let Some(reason) = tls::refusal(error, shown) {
+            return Failure::Refused(format!("{address}: {reason}"));
+        }
+        let is_tls = address.starts_with("https://");
+        let hint = if is_tls && shown.is_none() && tls::is_hung_up(error) {
+            "; if it asks for a certificate, give --cert-file and --key-file"
+        } else {
+            ""
+        };
+        Failure::Unreachable(format!("cannot reach {address}: {error}{hint}"))
     }
 }
 

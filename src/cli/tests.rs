@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
+use args::Target;
 use canned::{Canned, certified, exchange};
 
 #[expect(
@@ -124,6 +125,20 @@ fn help_tells_the_exit_codes() {
             "{}",
             exit.text
         );
+    }
+}
+
+#[test]
+fn the_readme_lists_the_flags_that_find_the_gateway() {
+    let readme = include_str!("../../README.md");
+    let target = <Target as clap::Args>::augment_args(clap::Command::new("target"));
+    let names: Vec<_> = target
+        .get_arguments()
+        .filter_map(clap::Arg::get_long)
+        .collect();
+    assert!(names.contains(&"cert-file"), "{names:?}");
+    for name in names {
+        assert!(readme.contains(&format!("`--{name}`")), "--{name}");
     }
 }
 

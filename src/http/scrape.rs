@@ -145,6 +145,7 @@ fn frames(context: &Context, state: &State, snapshot: &Snapshot, clashes: &Clash
     let telemetry = &context.telemetry;
     telemetry.set_stored(snapshot.groups() as u64, snapshot.series());
     telemetry.set_clock_drift(state.clock_drift());
+    telemetry.set_accepting(state.health().refusal().is_none());
     telemetry.set_expiry(state.expiry_numbers(snapshot));
     let before = telemetry.set_name_clashes(clashes.count() as u64);
     if let Some(family) = clashes

@@ -122,6 +122,8 @@ catalogue! {
         "Pushed series stored.";
     SERIES_LIMIT = Gauge "tidegate_series_limit":
         "Most pushed series that are stored together, +Inf without a limit.";
+    ACCEPTING = Gauge "tidegate_store_accepting":
+        "Whether pushes are stored; 0 from a commit that failed until the store works again.";
     COMMIT = Summary "tidegate_store_commit_duration_seconds":
         "Time to commit one batch of changes to disk, failed commits included.";
     COMMIT_ERRORS = Counter "tidegate_store_commit_errors_total":

@@ -114,6 +114,7 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
         (&own::SERIES, double(numbers.series)),
         (&own::SERIES_LIMIT, most(numbers.series_limit)),
         (&own::STORE_SIZE, double(numbers.store_bytes)),
+        (&own::ACCEPTING, f64::from(u8::from(!numbers.refusing))),
         (&own::COMMITS, double(numbers.commits)),
         (&own::COMMIT_ERRORS, double(numbers.commit_errors)),
         (&own::COMMIT_ERROR_TIME, numbers.last_commit_error),
@@ -376,6 +377,7 @@ mod tests {
                 &["groups: 2", "series: 0"],
             ),
             ("tidegate_store_size_bytes", &[": 4096"]),
+            ("tidegate_store_accepting", &[": 1"]),
             ("tidegate_ttl_default_seconds", &[": 3600"]),
             ("tidegate_ttl_groups", &["default: 2"]),
             (

@@ -58,6 +58,7 @@ struct Numbers {
     series_limit: Option<u64>,
     over_limit: BTreeMap<&'static str, u64>,
     hidden: usize,
+    refusing: bool,
     store_bytes: u64,
     scrape: Tally,
     cut_slow: u64,
@@ -213,6 +214,11 @@ impl Telemetry {
         if taken {
             numbers.reload_time = unix_seconds;
         }
+    }
+
+    /// Whether pushes are stored now.
+    pub fn set_accepting(&self, accepting: bool) {
+        self.numbers().refusing = !accepting;
     }
 
     /// How large the store is on disk now.

@@ -26,6 +26,7 @@ pub mod process;
 pub mod pushers;
 pub mod pushgateway;
 pub mod random;
+pub mod service_manager;
 pub mod supervised;
 pub mod wiretap;
 

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod operator;
 mod servers;
 
 use std::process::Command;
@@ -11,7 +12,6 @@ use std::process::Command;
 use rcgen::SanType;
 use servers::{Folder, Server, TLS, local};
 use support::http::exchange;
-use support::process::server_binary;
 use support::{LIMIT, eventually, output, python_tool, sample};
 
 /// bcrypt of `secret`, of the lowest cost.
@@ -377,58 +377,4 @@ fn passwords_and_headers_are_answered_as_the_original_answers() {
         });
         assert_eq!(answers[0], answers[1], "{path} {arguments:?}");
     }
-}
-
-#[test]
-fn faults_are_told_by_the_start_and_by_the_check() {
-    let (folder, _) = Folder::new();
-    let file = folder.file("web.yml").display().to_string();
-    let run = |arguments: &[&str]| {
-        let output = Command::new(server_binary())
-            .args(arguments)
-            .output()
-            .expect("a program");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (
-            output.status.code(),
-            text(&output.stdout),
-            text(&output.stderr),
-        )
-    };
-    folder.write(
-        "web.yml",
-        "tls_server_config:\n  min_version: TLS11\nbogus: 1\n",
-    );
-    let flag = format!("--web.config.file={file}");
-    for arguments in [
-        &["check", "web-config", &file][..],
-        &[&flag, "--ttl.min=soon"],
-    ] {
-        let (code, out, errors) = run(arguments);
-        assert_eq!((code, out.as_str()), (Some(1), ""), "{errors}");
-        for fault in [
-            ":2:16: tls_server_config.min_version: ",
-            ":3:1: bogus: unknown key",
-        ] {
-            assert!(
-                errors.contains(&format!("tidegate: error: {file}{fault}")),
-                "{errors}"
-            );
-        }
-    }
-    folder.write(
-        "web.yml",
-        &format!("{TLS}{ALICE}rate_limit: {{interval: 10ms, burst: 5}}\n"),
-    );
-    let (code, out, errors) = run(&["check", "web-config", &file]);
-    assert_eq!((code, errors.as_str()), (Some(0), ""));
-    for line in [
-        "OK ",
-        "HTTP/2 and HTTP/1.1",
-        "alice",
-        "every 10ms, bursts of 5",
-    ] {
-        assert!(out.contains(line), "{out}");
-    }
-    assert!(!out.contains("$2b$"), "{out}");
 }

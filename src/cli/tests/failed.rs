@@ -122,6 +122,8 @@ fn mistakes_in_the_command_line_end_with_code_1() {
             ],
             "/nonexistent: No such file",
         ),
+        (&["ttl", "list", "--cert-file=a"], "--key-file"),
+        (&["ttl", "list", "--key-file=a"], "--cert-file"),
         (&["check"], "Usage: tidegate check"),
     ] {
         let (exit, _) = run_with(args, Consent::No);

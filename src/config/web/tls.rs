@@ -4,10 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WantsServerCert;
-use rustls::sign::CertifiedKey;
 use rustls::{ConfigBuilder, ProtocolVersion, RootCertStore, ServerConfig, version};
 
 use super::SeenFile;
@@ -341,18 +338,15 @@ impl<'n> Section<'_, 'n, '_, '_, '_, '_> {
         key: &Pem,
     ) -> Option<Arc<ServerConfig>> {
         let provider = handshake.provider;
-        let chain = self.good(cert.place, cert.key, certificates(&cert.text));
-        let secret = PrivateKeyDer::from_pem_slice(&key.text);
-        let secret = secret.map_err(|error| format!("there is no private key in it: {error}"));
-        let secret = self.good(key.place, key.key, secret);
+        let chain = self.good(cert.place, cert.key, crypto::certificates(&cert.text));
+        let secret = self.good(key.place, key.key, crypto::private_key(&key.text));
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&handshake.versions)
             .map_err(|error| error.to_string());
         let builder = self.good(self.place, "", builder);
         let builder = self.with_clients(builder?, clients, &provider);
         let (chain, secret) = (chain?, secret?);
-        let pair = CertifiedKey::from_der(chain.clone(), secret.clone_key(), &provider);
-        let pair = pair.map_err(|error| format!("certificate and key do not fit: {error}"));
+        let pair = crypto::fitting(&chain, &secret, &provider);
         self.good(key.place, key.key, pair)?;
         let config = builder?.with_single_cert(chain, secret);
         let mut config = self.good(cert.place, cert.key, config.map_err(|e| e.to_string()))?;
@@ -380,17 +374,9 @@ impl<'n> Section<'_, 'n, '_, '_, '_, '_> {
     }
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match read {
-        Ok(found) if found.is_empty() => Err("there is no certificate in it".to_owned()),
-        read => read.map_err(|error| error.to_string()),
-    }
-}
-
 fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem)? {
+    for certificate in crypto::certificates(pem)? {
         roots.add(certificate).map_err(|error| error.to_string())?;
     }
     Ok(roots)

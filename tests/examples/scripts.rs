@@ -1,6 +1,4 @@
-//! The scripts of `examples/`, run as a user would run them.
-
-mod support;
+//! The scripts, run as a user would run them.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -9,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::mpsc;
 
-use support::process::Gateway;
-use support::{output, python_tool, repository_file};
+use crate::support::process::Gateway;
+use crate::support::{output, python_tool, repository_file};
 
 fn example(name: &str) -> Command {
     Command::new(repository_file("examples").join(name))
