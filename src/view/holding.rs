@@ -125,14 +125,16 @@ impl<F: FnOnce(&Holding)> Drop for Lent<F> {
 /// the largest of them shows. The newest always stays, and what it holds does not count: two
 /// Prometheis over slow lines do not take their scrapes from each other.
 pub fn surplus(scrapes: &[Arc<Holding>], bound: usize) -> Vec<usize> {
-    if scrapes.len() < 2 {
+    let [newest, others @ ..] = scrapes else {
         return Vec::new();
+    };
+    if others.is_empty() {
+        return Vec::new(); // Nearly always; what follows looks at every chunk.
     }
     let shows = scrapes.iter().map(|scrape| scrape.shows);
     let bound = shows.fold(bound, usize::max);
     let mut alone = Alone::of(scrapes);
-    let (newest, others) = scrapes.split_at(1);
-    newest.iter().for_each(|newest| alone.settle(newest));
+    alone.settle(newest);
     let mut held = 0;
     let too_much = |(place, scrape): (usize, &Arc<Holding>)| {
         let bytes = alone.bytes(scrape);
