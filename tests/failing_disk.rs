@@ -18,9 +18,8 @@ use support::in_process::InProcess;
 use support::pushers::{Pusher, compare, compare_acknowledged, pin_kind};
 use support::{LIMIT, eventually, sample};
 use tidegate::clock::{Clock, ManualClock, UnixNanos};
-use tidegate::format::name::NameRule;
 use tidegate::model::{GroupKey, Selector};
-use tidegate::state::{Method, Prepared, Quota, Shown, State, StateSettings, prepare};
+use tidegate::state::{Method, Prepared, Shown, State, StateSettings, prepare};
 use tidegate::store::{Place, Pusher as By};
 use tidegate::telemetry::{Telemetry, own_kind};
 use tidegate::ttl::{Hold, Rule, Rules, Ttl, TtlPolicy};
@@ -367,18 +366,11 @@ fn a_push_that_was_not_stored_does_not_make_a_held_group_wait_for_another_scrape
             hold: Some(Hold::UntilScraped),
         };
         let settings = StateSettings {
-            place: disk.place(),
             policy: TtlPolicy {
                 rules: Arc::new(Rules::new(vec![rule])),
                 ..TtlPolicy::default()
             },
-            keep_history: Duration::ZERO,
-            startup_grace: Duration::ZERO,
-            quota: Quota::default(),
-            expose: false,
-            import: None,
-            names: NameRule::Legacy,
-            clock,
+            ..StateSettings::new(disk.place(), clock)
         };
         let (state, _) = State::start(settings, Arc::new(Telemetry::new())).expect("a start");
         let push = || runtime.block_on(state.store(held_push()));

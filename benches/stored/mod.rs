@@ -6,13 +6,11 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tidegate::clock::{Clock, UnixNanos};
-use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::GroupKey;
-use tidegate::state::{Method, Prepared, Quota, State, StateSettings, prepare};
+use tidegate::state::{Method, Prepared, State, StateSettings, prepare};
 use tidegate::store::{FamilyFacts, Head, Packed, Place, Pusher, RowWrite, Store, encode_metrics};
 use tidegate::telemetry::{Telemetry, own_kind};
-use tidegate::ttl::TtlPolicy;
 
 #[path = "../bodies/mod.rs"]
 mod bodies;
@@ -118,17 +116,7 @@ impl Running {
     pub(crate) fn filled(groups: usize) -> Self {
         let folder = TempDir::new().expect("a folder");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let settings = StateSettings {
-            place: Place::folder(folder.path()),
-            policy: TtlPolicy::default(),
-            keep_history: std::time::Duration::ZERO,
-            quota: Quota::default(),
-            expose: false,
-            startup_grace: std::time::Duration::ZERO,
-            import: None,
-            names: NameRule::Legacy,
-            clock: Clock::system(),
-        };
+        let settings = StateSettings::new(Place::folder(folder.path()), Clock::system());
         let entered = runtime.enter();
         let (state, _) = State::start(settings, Arc::new(Telemetry::new())).expect("a state");
         drop(entered);

@@ -57,6 +57,23 @@ pub struct StateSettings {
     pub clock: Clock,
 }
 
+impl StateSettings {
+    /// A state whose settings are the defaults, and which keeps no records of gone groups.
+    pub fn new(place: Place, clock: Clock) -> Self {
+        Self {
+            place,
+            policy: TtlPolicy::default(),
+            keep_history: Duration::ZERO,
+            startup_grace: Duration::ZERO,
+            quota: Quota::default(),
+            expose: false,
+            import: None,
+            names: NameRule::default(),
+            clock,
+        }
+    }
+}
+
 /// Why a state did not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -7,11 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Waker};
 use std::thread;
-use std::time::Duration;
 
 use proptest::prelude::*;
 use tidegate::clock::{Clock, ManualClock};
-use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::Value;
 use tidegate::push::path::grouping_key;
@@ -50,15 +48,9 @@ impl Writer {
         let telemetry = Arc::new(Telemetry::new());
         let (clock, hands) = Clock::manual(START);
         let settings = StateSettings {
-            place: disk.place(),
             policy: Options::default().policy,
-            keep_history: Duration::ZERO,
             quota,
-            expose: false,
-            startup_grace: Duration::ZERO,
-            import: None,
-            names: NameRule::Legacy,
-            clock,
+            ..StateSettings::new(disk.place(), clock)
         };
         let (state, _) = State::start(settings, Arc::clone(&telemetry)).expect("a start");
         drop(guard);

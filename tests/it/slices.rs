@@ -9,13 +9,12 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tidegate::clock::{Clock, ManualClock};
-use tidegate::format::name::NameRule;
 use tidegate::http::Doors;
 use tidegate::limits::SLICE;
 use tidegate::model::{GroupKey, Value};
 use tidegate::state::{
-    Answer, DeleteMany, Method, NewOverride, PinMany, Prepared, PreparedPush, Quota, State,
-    StateSettings, prepare, reap_expired,
+    Answer, DeleteMany, Method, NewOverride, PinMany, Prepared, PreparedPush, State, StateSettings,
+    prepare, reap_expired,
 };
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
@@ -85,15 +84,8 @@ impl Bench {
         let runtime = runtime();
         let (clock, hands) = Clock::manual(START);
         let settings = StateSettings {
-            place: disk.place(),
             policy,
-            keep_history: Duration::ZERO,
-            startup_grace: Duration::ZERO,
-            quota: Quota::default(),
-            expose: false,
-            import: None,
-            names: NameRule::Legacy,
-            clock,
+            ..StateSettings::new(disk.place(), clock)
         };
         let guard = runtime.enter();
         let telemetry = Arc::new(Telemetry::new());

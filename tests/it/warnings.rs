@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tidegate::clock::Clock;
-use tidegate::format::name::NameRule;
 use tidegate::model::GroupKey;
 use tidegate::state::{Method, Quota, Shown, State, StateSettings, prepare};
 use tidegate::store::Pusher;
@@ -60,15 +58,9 @@ impl Log {
 /// A state on this disk, started in this thread; a runtime must be entered.
 fn start(disk: &Disk, policy: TtlPolicy, quota: Quota, clock: Clock) -> Arc<State> {
     let settings = StateSettings {
-        place: disk.place(),
         policy,
-        keep_history: Duration::ZERO,
-        startup_grace: Duration::ZERO,
         quota,
-        expose: false,
-        import: None,
-        names: NameRule::Legacy,
-        clock,
+        ..StateSettings::new(disk.place(), clock)
     };
     let (state, _) = State::start(settings, Arc::new(Telemetry::new())).expect("a start");
     state

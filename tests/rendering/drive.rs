@@ -11,7 +11,7 @@ use tidegate::format::form::{Encoding, Form};
 use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::GroupKey;
-use tidegate::state::{DeleteMany, Method, Quota, Refused, State, StateSettings, prepare};
+use tidegate::state::{DeleteMany, Method, Refused, State, StateSettings, prepare};
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
 use tidegate::ttl::{Ttl, TtlPolicy};
@@ -80,15 +80,9 @@ fn policy() -> TtlPolicy {
 fn start(runtime: &Runtime, disk: &Disk, clock: &Clock) -> Arc<State> {
     let _guard = runtime.enter();
     let settings = StateSettings {
-        place: disk.place(),
         policy: policy(),
-        keep_history: Duration::ZERO,
-        startup_grace: Duration::ZERO,
-        quota: Quota::default(),
-        expose: false,
-        import: None,
         names: NameRule::Utf8,
-        clock: clock.clone(),
+        ..StateSettings::new(disk.place(), clock.clone())
     };
     let telemetry = Arc::new(Telemetry::new());
     State::start(settings, telemetry).expect("a start").0

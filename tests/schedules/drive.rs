@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::clock::{Clock, ManualClock, UnixNanos};
-use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::{GroupKey, Selector};
 use tidegate::state::{
-    Answer, Method, NewOverride, Pause, Pin, Quota, Refused, Shown, State, StateSettings, prepare,
+    Answer, Method, NewOverride, Pause, Pin, Refused, Shown, State, StateSettings, prepare,
 };
 use tidegate::store::Pusher;
 use tidegate::telemetry::{Telemetry, own_kind};
@@ -92,15 +91,10 @@ fn start(
 ) -> Arc<State> {
     let _guard = runtime.enter();
     let settings = StateSettings {
-        place: disk.place(),
         policy: policy(rules),
         keep_history: Duration::from_hours(if history { 24 } else { 0 }),
-        startup_grace: Duration::ZERO,
-        quota: Quota::default(),
         expose: history,
-        import: None,
-        names: NameRule::Legacy,
-        clock: clock.clone(),
+        ..StateSettings::new(disk.place(), clock.clone())
     };
     State::start(settings, Arc::new(Telemetry::new()))
         .expect("a start")

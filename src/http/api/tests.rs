@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use super::*;
 use crate::clock::Clock;
 use crate::limits::READERS;
-use crate::state::{Quota, StateSettings};
+use crate::state::StateSettings;
 use crate::store::Place;
 use crate::telemetry::Telemetry;
-use crate::ttl::TtlPolicy;
 
 const DESCRIPTION: &str = include_str!("openapi.yaml");
 
@@ -104,17 +102,7 @@ fn described_paths_are_served_with_just_these_methods() {
 fn few_read_at_once_whoever_goes_away() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let settings = StateSettings {
-        place: Place::folder(folder.path()),
-        policy: TtlPolicy::default(),
-        keep_history: Duration::ZERO,
-        startup_grace: Duration::ZERO,
-        quota: Quota::default(),
-        expose: false,
-        import: None,
-        names: NameRule::Legacy,
-        clock: Clock::system(),
-    };
+    let settings = StateSettings::new(Place::folder(folder.path()), Clock::system());
     let in_runtime = runtime.enter();
     let (state, _) = State::start(settings, Arc::new(Telemetry::new())).unwrap();
     drop(in_runtime);

@@ -301,13 +301,13 @@ mod tests {
     use crate::clock::Clock;
     use crate::format::escape::Escaping;
     use crate::format::form::Encoding;
-    use crate::format::name::NameRule;
+
     use crate::format::text_read;
     use crate::model::GroupKey;
-    use crate::state::{Method, Prepared, Quota, StateSettings, prepare};
+    use crate::state::{Method, Prepared, StateSettings, prepare};
     use crate::store::{Place, Pusher};
     use crate::telemetry::{Telemetry, own_kind};
-    use crate::ttl::TtlPolicy;
+
     use crate::view::{Clashes, Frame, exposition};
 
     fn form(escaping: Escaping) -> Form {
@@ -342,17 +342,7 @@ mod tests {
     }
 
     fn start(folder: &TempDir, runtime: &Runtime, clock: Clock) -> Arc<State> {
-        let settings = StateSettings {
-            place: Place::folder(folder.path()),
-            policy: TtlPolicy::default(),
-            keep_history: Duration::ZERO,
-            startup_grace: Duration::ZERO,
-            quota: Quota::default(),
-            expose: false,
-            import: None,
-            names: NameRule::Legacy,
-            clock,
-        };
+        let settings = StateSettings::new(Place::folder(folder.path()), clock);
         let _in_runtime = runtime.enter();
         let started = State::start(settings, Arc::new(Telemetry::new()));
         started.expect("a state").0
