@@ -21,9 +21,18 @@ impl GroupKey {
     /// A key of `job` and the other grouping labels. A `job` among them is ignored,
     /// as the Pushgateway ignores it.
     pub fn new(job: &str, labels: &BTreeMap<String, String>) -> Self {
+        let labels = labels.iter();
+        Self::of_sorted(
+            job,
+            labels.map(|(name, value)| (name.as_str(), value.as_str())),
+        )
+    }
+
+    /// The same of labels that come sorted by name, each once.
+    pub fn of_sorted<'a>(job: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut bytes = Vec::with_capacity(64);
         push_part(&mut bytes, job);
-        for (name, value) in labels.iter().filter(|(name, _)| name.as_str() != "job") {
+        for (name, value) in labels.into_iter().filter(|(name, _)| *name != "job") {
             push_part(&mut bytes, name);
             push_part(&mut bytes, value);
         }

@@ -14,11 +14,12 @@ use crate::model::{GroupKey, Kind, Labels, Metric, Value};
 use crate::push::check::{bases, suffixes};
 use crate::push::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
 use crate::push::rewrite::all_labels;
-use crate::store::{FamilyFacts, ReadError, decode_metrics};
+use crate::store::{FamilyRef, Packed, ReadError, Unpacked, decode_metrics};
 use crate::ttl::Horizon;
 use crate::view::GroupId;
 
 use super::index::{FamilyUse, Group, Index, JobNames, NameSet, Obstacle};
+use super::load::damaged;
 use super::prepare::{PreparedFamily, PreparedPush};
 use super::request::Method;
 use super::signature::Signature;
@@ -75,7 +76,7 @@ pub(super) fn check_families(
         faults: Vec::new(),
         obstacle: None,
         in_the_way: BTreeSet::new(),
-        facts: OnceCell::new(),
+        unpacked: OnceCell::new(),
     };
     for family in &push.families {
         check.kind(family)?;
@@ -104,7 +105,7 @@ struct Check<'a> {
     /// Expired groups that would clash.
     in_the_way: BTreeSet<GroupId>,
     /// The push unpacked, once something of it must be looked at.
-    facts: OnceCell<Vec<FamilyFacts>>,
+    unpacked: OnceCell<Unpacked>,
 }
 
 /// The name sets that a push can spell out, by the labels its series have.
@@ -250,7 +251,7 @@ impl Check<'_> {
             let Some((id, _)) = self.index.families.find(name) else {
                 continue;
             };
-            let Some(facts) = self.pushed_facts(name)? else {
+            let Some(facts) = self.pushed_family(name)? else {
                 continue;
             };
             for metric in metrics(&self.push.key, facts)? {
@@ -259,7 +260,7 @@ impl Check<'_> {
                 for group in groups.filter(|group| self.holds(*group, id)) {
                     let wanted = candidates.entry(group).or_default();
                     wanted
-                        .entry(facts.name.clone())
+                        .entry(facts.name.to_owned())
                         .or_default()
                         .insert(owned(&labels));
                 }
@@ -270,14 +271,13 @@ impl Check<'_> {
 
     /// The group of this name set whose key a series' labels spell out.
     fn group_of(&self, set: &NameSet, labels: &[(&str, &str)]) -> Option<GroupId> {
-        let mut key = BTreeMap::new();
+        let mut key = Vec::with_capacity(set.len());
         for name in set {
-            let at = labels
-                .binary_search_by(|(label, _)| (*label).cmp(name))
-                .ok()?;
-            key.insert(name.to_string(), labels[at].1.to_owned());
+            let at = labels.binary_search_by(|(label, _)| (*label).cmp(name));
+            key.push(labels[at.ok()?]);
         }
-        self.index.find(&GroupKey::new(self.push.key.job(), &key))
+        let key = GroupKey::of_sorted(self.push.key.job(), key);
+        self.index.find(&key)
     }
 
     fn holds(&self, group: GroupId, family: super::index::FamilyId) -> bool {
@@ -298,11 +298,12 @@ impl Check<'_> {
         let Some(stored) = self.staged.families(&group.key)? else {
             return Ok(());
         };
-        for facts in unpack(&group.key, &stored.families)? {
-            let Some(wanted) = wanted.get(&facts.name) else {
+        let unpacked = open(&group.key, &stored.families)?;
+        for facts in families(&group.key, &unpacked)? {
+            let Some(wanted) = wanted.get(facts.name) else {
                 continue;
             };
-            for metric in metrics(&group.key, &facts)? {
+            for metric in metrics(&group.key, facts)? {
                 if !wanted.contains(&owned(&all_labels(&group.key, &metric))) {
                     continue;
                 }
@@ -314,13 +315,13 @@ impl Check<'_> {
                     return Ok(());
                 }
                 let fault = collected(
-                    &facts.name,
+                    facts.name,
                     &group.key,
                     facts.kind,
                     &metric,
                     COLLECTED_BEFORE,
                 );
-                self.found(fault, Obstacle::Series(other, facts.name.as_str().into()));
+                self.found(fault, Obstacle::Series(other, facts.name.into()));
             }
         }
         Ok(())
@@ -339,7 +340,7 @@ impl Check<'_> {
             value: Value::Number(0.0, None),
             timestamp_ms: None,
         };
-        let Some(facts) = self.pushed_facts(name)? else {
+        let Some(facts) = self.pushed_family(name)? else {
             return Ok(collected(name, &self.push.key, Kind::Untyped, &empty, what));
         };
         let metrics = metrics(&self.push.key, facts)?;
@@ -348,14 +349,18 @@ impl Check<'_> {
     }
 
     /// The pushed family of this name.
-    fn pushed_facts(&self, name: &str) -> Result<Option<&FamilyFacts>, ReadError> {
-        if self.facts.get().is_none() {
-            let _ = self.facts.set(unpack(&self.push.key, &self.push.packed)?);
+    fn pushed_family(&self, name: &str) -> Result<Option<FamilyRef<'_>>, ReadError> {
+        let key = &self.push.key;
+        if self.unpacked.get().is_none() {
+            let _ = self.unpacked.set(open(key, &self.push.packed)?);
         }
-        let facts = self.facts.get().map(Vec::as_slice).unwrap_or_default();
-        // Families are sorted by name: see `rewrite`.
-        let at = facts.binary_search_by(|facts| facts.name.as_str().cmp(name));
-        Ok(at.ok().map(|at| &facts[at]))
+        let Some(unpacked) = self.unpacked.get() else {
+            return Ok(None); // Never: it is there by now.
+        };
+        let families = families(key, unpacked)?;
+        // They are sorted by name: see `rewrite`.
+        let at = families.binary_search_by(|family| family.name.cmp(name));
+        Ok(at.ok().map(|at| families[at]))
     }
 }
 
@@ -380,18 +385,14 @@ fn quoted(name: &str) -> String {
     crate::format::quote::quote(name.as_bytes())
 }
 
-fn unpack(key: &GroupKey, packed: &crate::store::Packed) -> Result<Vec<FamilyFacts>, ReadError> {
-    let damaged = |reason| ReadError::Damaged {
-        group: key.to_string(),
-        reason,
-    };
-    packed.unpack().map_err(damaged)
+fn open(key: &GroupKey, packed: &Packed) -> Result<Unpacked, ReadError> {
+    packed.open().map_err(|reason| damaged(key, reason))
 }
 
-fn metrics<'a>(key: &GroupKey, facts: &'a FamilyFacts) -> Result<Vec<Metric<'a>>, ReadError> {
-    let damaged = |reason| ReadError::Damaged {
-        group: key.to_string(),
-        reason,
-    };
-    decode_metrics(&facts.metrics).map_err(damaged)
+fn families<'a>(key: &GroupKey, unpacked: &'a Unpacked) -> Result<Vec<FamilyRef<'a>>, ReadError> {
+    unpacked.families().map_err(|reason| damaged(key, reason))
+}
+
+fn metrics<'a>(key: &GroupKey, family: FamilyRef<'a>) -> Result<Vec<Metric<'a>>, ReadError> {
+    decode_metrics(family.metrics).map_err(|reason| damaged(key, reason))
 }
