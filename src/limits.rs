@@ -102,9 +102,9 @@ pub const DUMPS: usize = 4;
 /// group, or list every key, and goes on when its client has gone.
 pub const READERS: usize = 8;
 
-/// Bytes that scrapes may hold and nothing else needs, in all forms together: chunks that have
-/// been replaced, and what was made for one scraper. Or as many as the exposition has where
-/// that is more. Beyond it those that began longest ago are cut off: sixteen slow scrapers
+/// Bytes that scrapes but the newest may hold and nothing else needs, in all forms together:
+/// chunks that have been replaced, and what was made for one scraper. Or as many as the
+/// exposition has where that is more. Beyond it those that began longest ago are cut off: sixteen slow scrapers
 /// would otherwise hold sixteen old expositions.
 pub const REPLACED_BYTES: usize = 64 * MIB;
 
