@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::model::Label;
+use crate::model::{Label, Labels};
 
 /// From this many labels on, duplicates are looked for with a set.
 const MANY_LABELS: usize = 16;
@@ -32,7 +32,7 @@ impl<'a> Scratch<'a> {
     }
 
     /// The labels of this line, without slack.
-    pub(super) fn take_labels<T: FromIterator<Label<'a>>>(&mut self) -> T {
+    pub(super) fn take_labels(&mut self) -> Labels<'a> {
         self.labels.drain(..).collect()
     }
 

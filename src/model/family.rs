@@ -151,7 +151,7 @@ pub struct Quantile {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exemplar<'a> {
     /// Its labels, as pushed.
-    pub labels: Vec<Label<'a>>,
+    pub labels: Labels<'a>,
     /// The observed value.
     pub value: f64,
     /// When it was observed.

@@ -5,44 +5,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use crate::clock::UnixNanos;
-use crate::format::form::write_sample;
 use crate::format::text_write::Identity;
-use crate::model::{GroupKey, Kind};
+use crate::model::GroupKey;
 use crate::push::rewrite::{EXPIRED_LAST_PUSH, GROUP_EXPIRY, GROUP_TTL};
 use crate::telemetry::own_help;
 use crate::ttl::Ttl;
 use crate::view::{Change, Gone, GroupId, RenderedFamily};
 
-/// A name and its help, shared by all groups.
-struct Exposed {
-    name: Arc<str>,
-    help: Option<Arc<str>>,
+use super::gauge::{GroupGauge, GroupSample};
+
+static TTL: LazyLock<GroupGauge> = LazyLock::new(|| gauge(GROUP_TTL));
+static EXPIRY: LazyLock<GroupGauge> = LazyLock::new(|| gauge(GROUP_EXPIRY));
+static LAST_PUSH: LazyLock<GroupGauge> = LazyLock::new(|| gauge(EXPIRED_LAST_PUSH));
+
+fn gauge(name: &str) -> GroupGauge {
+    GroupGauge::new(name, own_help(name))
 }
-
-impl Exposed {
-    fn of(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            help: own_help(name).map(Arc::from),
-        }
-    }
-
-    fn sample(&self, identity: &Identity, value: f64) -> RenderedFamily {
-        let mut text = Vec::with_capacity(128);
-        let legacy = write_sample(&mut text, &self.name, identity, value);
-        RenderedFamily {
-            name: Arc::clone(&self.name),
-            kind: Kind::Gauge,
-            help: self.help.clone(),
-            text: text.into(),
-            legacy,
-        }
-    }
-}
-
-static TTL: LazyLock<Exposed> = LazyLock::new(|| Exposed::of(GROUP_TTL));
-static EXPIRY: LazyLock<Exposed> = LazyLock::new(|| Exposed::of(GROUP_EXPIRY));
-static LAST_PUSH: LazyLock<Exposed> = LazyLock::new(|| Exposed::of(EXPIRED_LAST_PUSH));
 
 /// The names of both families of a group.
 pub(super) fn names() -> [Arc<str>; 2] {
@@ -51,27 +29,35 @@ pub(super) fn names() -> [Arc<str>; 2] {
 
 /// TTL and expiry of a group with this TTL and deadline, when TTL time is `ttl` and the wall clock
 /// shows `wall`. One that never expires has a TTL of `+Inf` and no expiry.
-pub(super) fn rendered(
+pub(super) fn samples(
     (of, deadline): (Ttl, Option<UnixNanos>),
     (ttl, wall): (UnixNanos, UnixNanos),
-    identity: &Identity,
-) -> Vec<RenderedFamily> {
+) -> impl Iterator<Item = GroupSample> {
     let seconds = match of {
         Ttl::Never => f64::INFINITY,
         Ttl::After(span) => span.as_secs_f64(),
     };
-    let mut families = vec![TTL.sample(identity, seconds)];
-    families.extend(deadline.map(|deadline| {
+    let expiry = deadline.map(|deadline| {
         let late = u64::try_from(ttl.since(deadline).as_nanos()).unwrap_or(u64::MAX);
         let at = wall.plus(deadline.since(ttl)).0.saturating_sub(late);
-        EXPIRY.sample(identity, UnixNanos(at).as_seconds_f64())
-    }));
-    families
+        EXPIRY.sample(UnixNanos(at).as_seconds_f64())
+    });
+    std::iter::once(TTL.sample(seconds)).chain(expiry)
+}
+
+/// The same, rendered.
+pub(super) fn rendered(
+    life: (Ttl, Option<UnixNanos>),
+    now: (UnixNanos, UnixNanos),
+    identity: &Identity,
+) -> Vec<RenderedFamily> {
+    let samples = samples(life, now);
+    samples.map(|sample| sample.rendered(identity)).collect()
 }
 
 /// The last push of a group that has expired.
-pub(super) fn last_push_of(gone: &Gone, identity: &Identity) -> RenderedFamily {
-    LAST_PUSH.sample(identity, gone.last_push.as_seconds_f64())
+pub(super) fn last_push_of(gone: &Gone) -> GroupSample {
+    LAST_PUSH.sample(gone.last_push.as_seconds_f64())
 }
 
 /// Groups that have expired and not come back, each with its record in the history.
@@ -99,7 +85,7 @@ impl Departed {
             key: key.clone(),
             last_push,
         };
-        let set = last_push_of(&gone, &Identity::new(&key));
+        let set = last_push_of(&gone).rendered(&Identity::new(&key));
         self.by_record.insert(record, key.clone());
         self.groups.insert(key, (record, place));
         Change {

@@ -12,6 +12,7 @@ mod expiry;
 mod expiry_log;
 mod exposed;
 mod forms;
+mod gauge;
 mod handle;
 mod health;
 mod history;

@@ -3,12 +3,12 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::clock::UnixNanos;
-use crate::format::form::write_sample;
 use crate::format::text_write::Identity;
-use crate::model::Kind;
 use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME};
 use crate::store::Head;
 use crate::view::RenderedFamily;
+
+use super::gauge::{GroupGauge, GroupSample};
 
 /// Help of `push_time_seconds`.
 pub const PUSH_TIME_HELP: &str =
@@ -18,25 +18,20 @@ pub const PUSH_TIME_HELP: &str =
 pub const PUSH_FAILURE_TIME_HELP: &str =
     "Last Unix time when changing this group in the Pushgateway failed.";
 
-/// A name and its help, shared by all groups.
-struct TimeFamily {
-    name: Arc<str>,
-    help: Arc<str>,
-}
+static PUSHED: LazyLock<GroupGauge> =
+    LazyLock::new(|| GroupGauge::new(PUSH_TIME, Some(PUSH_TIME_HELP)));
 
-static PUSHED: LazyLock<TimeFamily> = LazyLock::new(|| TimeFamily {
-    name: PUSH_TIME.into(),
-    help: PUSH_TIME_HELP.into(),
-});
-
-static FAILED: LazyLock<TimeFamily> = LazyLock::new(|| TimeFamily {
-    name: PUSH_FAILURE_TIME.into(),
-    help: PUSH_FAILURE_TIME_HELP.into(),
-});
+static FAILED: LazyLock<GroupGauge> =
+    LazyLock::new(|| GroupGauge::new(PUSH_FAILURE_TIME, Some(PUSH_FAILURE_TIME_HELP)));
 
 /// `push_time_seconds` and `push_failure_time_seconds` of a group; 0 where there was none.
+pub(super) fn samples(head: &Head) -> [GroupSample; 2] {
+    [pushed(head), failed(head)]
+}
+
+/// The same, rendered.
 pub(super) fn rendered(head: &Head, identity: &Identity) -> [RenderedFamily; 2] {
-    [pushed(head, identity), failed(head, identity)]
+    samples(head).map(|sample| sample.rendered(identity))
 }
 
 /// The same without those that are as `before`: nearly every push leaves the time of the last
@@ -46,17 +41,18 @@ pub(super) fn changed(
     head: &Head,
     identity: &Identity,
 ) -> impl Iterator<Item = RenderedFamily> {
-    let pushed = (head.last_push != before.last_push).then(|| pushed(head, identity));
-    let failed = (failed_at(head) != failed_at(before)).then(|| failed(head, identity));
-    pushed.into_iter().chain(failed)
+    let pushed = (head.last_push != before.last_push).then(|| pushed(head));
+    let failed = (failed_at(head) != failed_at(before)).then(|| failed(head));
+    let changed = pushed.into_iter().chain(failed);
+    changed.map(|sample| sample.rendered(identity))
 }
 
-fn pushed(head: &Head, identity: &Identity) -> RenderedFamily {
-    sample(&PUSHED, identity, head.last_push.as_seconds_f64())
+fn pushed(head: &Head) -> GroupSample {
+    PUSHED.sample(head.last_push.as_seconds_f64())
 }
 
-fn failed(head: &Head, identity: &Identity) -> RenderedFamily {
-    sample(&FAILED, identity, failed_at(head).as_seconds_f64())
+fn failed(head: &Head) -> GroupSample {
+    FAILED.sample(failed_at(head).as_seconds_f64())
 }
 
 fn failed_at(head: &Head) -> UnixNanos {
@@ -72,16 +68,4 @@ pub(super) fn name() -> Arc<str> {
 /// The names of both families.
 pub(super) fn names() -> [Arc<str>; 2] {
     [Arc::clone(&PUSHED.name), Arc::clone(&FAILED.name)]
-}
-
-fn sample(family: &TimeFamily, identity: &Identity, seconds: f64) -> RenderedFamily {
-    let mut text = Vec::with_capacity(128);
-    let legacy = write_sample(&mut text, &family.name, identity, seconds);
-    RenderedFamily {
-        name: Arc::clone(&family.name),
-        kind: Kind::Gauge,
-        help: Some(Arc::clone(&family.help)),
-        text: text.into(),
-        legacy,
-    }
 }

@@ -12,6 +12,7 @@ mod head;
 mod hidden;
 mod histogram;
 mod history;
+mod labels;
 mod operator;
 mod seal;
 mod series;

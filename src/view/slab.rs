@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::chunk::Chunk;
 use super::family::Family;
-use super::{Content, GroupId, RenderedFamily};
+use super::{Content, GroupId};
 use crate::model::Kind;
 
 /// Families of neighbouring groups, to be put into a [`Content`] as a whole. Groups come in
@@ -15,6 +15,9 @@ use crate::model::Kind;
 pub struct Slab {
     parts: Vec<Part>,
     by_name: HashMap<Arc<str>, usize>,
+    /// The place behind the last one asked for: most groups hold the same families in the same
+    /// order as the one before.
+    next: usize,
 }
 
 /// One family of a slab.
@@ -29,6 +32,17 @@ struct Part {
 impl Slab {
     /// The place of the family of this name among those of the slab.
     pub fn place(&mut self, name: &str) -> usize {
+        let is_it = |part: &Part| *part.name == *name;
+        let place = match self.parts.get(self.next) {
+            Some(part) if is_it(part) => self.next,
+            _ if self.parts.first().is_some_and(is_it) => 0,
+            _ => self.search(name),
+        };
+        self.next = place + 1;
+        place
+    }
+
+    fn search(&mut self, name: &str) -> usize {
         if let Some(place) = self.by_name.get(name) {
             return *place;
         }
@@ -55,17 +69,6 @@ impl Slab {
         if let Some(Part { family, open, .. }) = self.parts.get_mut(place) {
             family.push(open, group, (kind, help), write);
         }
-    }
-
-    /// The same for a family that is rendered already; its place.
-    pub fn add_rendered(&mut self, group: GroupId, family: &RenderedFamily) -> usize {
-        let place = self.place(&family.name);
-        let help = family.help.as_deref();
-        self.add(place, group, family.kind, help, |out| {
-            out.extend_from_slice(&family.text);
-            family.legacy
-        });
-        place
     }
 
     /// Ends the chunks that are being filled, and gives back the memory in which they were.
@@ -98,7 +101,7 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Change, Clashes, Frame, exposition};
+    use super::super::{Change, Clashes, Frame, RenderedFamily, exposition};
     use super::*;
     use crate::clock::UnixNanos;
 

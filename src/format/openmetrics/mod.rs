@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
         line.expect(" # ")?;
         let mut labels = Scratch::default();
         line.labels(&mut labels, None)?;
-        let labels: Vec<_> = labels.take_labels();
+        let labels = labels.take_labels();
         let chars = |label: &Label<'_>| label.name.chars().count() + label.value.chars().count();
         if labels.iter().map(chars).sum::<usize>() > EXEMPLAR_CHARS {
             return Fault::text(format!(

@@ -43,7 +43,7 @@ fn time(seconds: i64, nanos: i32) -> Timestamp {
 
 fn exemplar(value: f64, timestamp: Option<Timestamp>) -> Exemplar<'static> {
     Exemplar {
-        labels: vec![Label::new("trace_id", "4b f9")],
+        labels: vec![Label::new("trace_id", "4b f9")].into(),
         value,
         timestamp,
     }

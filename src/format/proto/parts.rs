@@ -4,7 +4,7 @@
 //! specification and every library do: hence readers that add to what is there.
 
 use super::wire::{Fields, Wire, WireFault, low32};
-use crate::model::{Exemplar, Label, Timestamp};
+use crate::model::{Exemplar, Label, Labels, Timestamp};
 
 /// A `LabelPair` before its bytes are known to be text.
 #[derive(Default)]
@@ -34,7 +34,7 @@ pub(super) fn merge_exemplar<'a>(
     message: &'a [u8],
 ) -> Result<Exemplar<'a>, WireFault> {
     let mut exemplar = into.unwrap_or(Exemplar {
-        labels: Vec::new(),
+        labels: Labels::new(),
         value: 0.0,
         timestamp: None,
     });

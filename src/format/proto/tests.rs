@@ -159,7 +159,7 @@ fn pieces_of_a_value_merge_and_the_last_scalar_wins() {
         panic!()
     };
     assert_eq!((value, exemplar.value), (2.0, 5.0));
-    assert_eq!(exemplar.labels, [Label::new("x", "")]);
+    assert_eq!(*exemplar.labels, [Label::new("x", "")]);
     assert_eq!(
         exemplar.timestamp,
         Some(Timestamp {
@@ -307,7 +307,7 @@ fn text_that_never_reaches_a_scrape_as_a_name_or_label_is_repaired() {
         panic!()
     };
     let exemplar = details.exemplar.as_ref().unwrap();
-    assert_eq!(exemplar.labels, [Label::new("t\u{fffd}", "\u{fffd}")]);
+    assert_eq!(*exemplar.labels, [Label::new("t\u{fffd}", "\u{fffd}")]);
 }
 
 #[test]

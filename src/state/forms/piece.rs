@@ -8,6 +8,7 @@ use crate::push::rewrite::PUSH_TIME;
 use crate::store::ReadError;
 use crate::view::{Gone, GroupId, Life, RenderedFamily, Shows, Slab};
 
+use super::super::gauge::GroupSample;
 use super::super::load::{damaged, model_of};
 use super::super::prepare::render;
 use super::super::shared::Reading;
@@ -43,8 +44,8 @@ pub(super) struct Run {
 trait Sink {
     /// A family that is still to be rendered.
     fn family(&mut self, family: &Family<'_>, identity: &Identity);
-    /// One that was.
-    fn rendered(&mut self, family: RenderedFamily);
+    /// One that the gateway keeps for every group.
+    fn sample(&mut self, sample: &GroupSample, identity: &Identity);
 }
 
 impl Sink for Vec<RenderedFamily> {
@@ -52,8 +53,8 @@ impl Sink for Vec<RenderedFamily> {
         self.push(render(&family.name, family, identity));
     }
 
-    fn rendered(&mut self, family: RenderedFamily) {
-        self.push(family);
+    fn sample(&mut self, sample: &GroupSample, identity: &Identity) {
+        self.push(sample.rendered(identity));
     }
 }
 
@@ -75,9 +76,9 @@ impl Sink for Place<'_> {
         self.places.push(place);
     }
 
-    fn rendered(&mut self, family: RenderedFamily) {
-        self.places
-            .push(self.slab.add_rendered(self.group, &family));
+    fn sample(&mut self, sample: &GroupSample, identity: &Identity) {
+        let place = sample.add_to(self.slab, self.group, identity);
+        self.places.push(place);
     }
 }
 
@@ -121,7 +122,7 @@ impl Source<'_> {
 
     fn gone(&self, sink: &mut impl Sink, gone: &Gone) {
         let identity = Identity::in_form(&gone.key, self.form);
-        sink.rendered(exposed::last_push_of(gone, &identity));
+        sink.sample(&exposed::last_push_of(gone), &identity);
     }
 
     fn group(&self, sink: &mut impl Sink, life: &Life) -> Result<(), ReadError> {
@@ -141,12 +142,12 @@ impl Source<'_> {
             sink.family(&model_of(key, family)?, &identity);
         }
         if !is_hidden(PUSH_TIME) {
-            for family in times::rendered(&facts.head, &identity) {
-                sink.rendered(family);
+            for sample in times::samples(&facts.head) {
+                sink.sample(&sample, &identity);
             }
             if let Some(now) = self.exposed {
-                for family in exposed::rendered((life.ttl, life.deadline), now, &identity) {
-                    sink.rendered(family);
+                for sample in exposed::samples((life.ttl, life.deadline), now) {
+                    sink.sample(&sample, &identity);
                 }
             }
         }

@@ -117,8 +117,8 @@ impl Part {
             shown.push((place, facts.series));
         }
         if !hidden.contains_key(PUSH_TIME) {
-            for family in times::rendered(head, &identity) {
-                self.slab.add_rendered(id, &family);
+            for sample in times::samples(head) {
+                sample.add_to(&mut self.slab, id, &identity);
             }
         }
         Ok(shown)

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::series::{Each, LabelRows, Rows, TimestampRow};
+use super::labels::LabelRows;
+use super::series::{Each, Rows, TimestampRow};
 use crate::model::{Bucket, Count, Exemplar, Histogram, NativeHistogram, Span};
 
 #[derive(Deserialize)]

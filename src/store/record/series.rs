@@ -1,6 +1,5 @@
 //! The series of one family: one rmp value, its form fixed by the family's type.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -10,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Damage;
 use super::histogram::{ExemplarRow, HistogramOut, HistogramRow};
-use crate::model::{CounterDetails, Kind, Label, Metric, Quantile, Summary, Timestamp, Value};
+use super::labels::{LabelRow, LabelRows, LabelsOut};
+use crate::model::{CounterDetails, Kind, Metric, Quantile, Summary, Timestamp, Value};
 
 /// All series of a family. One form a family, so that no series repeats its own.
 #[derive(Deserialize)]
@@ -53,15 +53,9 @@ impl<'de, R: Deserialize<'de> + Into<T>, T> Visitor<'de> for Rows<R, T> {
 /// Rows for which there is room before they are read.
 const MOST_EXPECTED: usize = 1024;
 
-/// Labels that do not belong to the grouping key, sorted by name.
-#[derive(Serialize, Deserialize)]
-pub(super) struct LabelRows<'a>(#[serde(borrow)] Vec<LabelRow<'a>>);
-
-#[derive(Serialize, Deserialize)]
-struct LabelRow<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>);
-
 #[derive(Deserialize)]
 struct NumberRow<'a> {
+    /// Those that do not belong to the grouping key, sorted by name; so below.
     #[serde(borrow)]
     labels: LabelRows<'a>,
     value: f64,
@@ -130,9 +124,6 @@ enum SeriesOut<'a> {
     #[serde(rename = "h")]
     Histograms(Fitting<'a, (LabelsOut<'a>, HistogramOut<'a>)>),
 }
-
-/// [`LabelRows`].
-type LabelsOut<'a> = Each<'a, Label<'a>, LabelRow<'a>>;
 
 /// [`NumberRow`].
 #[derive(Serialize)]
@@ -265,25 +256,6 @@ impl<'a> From<(LabelRows<'a>, HistogramRow<'a>)> for Metric<'a> {
     }
 }
 
-impl<'a> LabelRow<'a> {
-    fn of(label: &'a Label<'_>) -> Self {
-        Self(Cow::Borrowed(&label.name), Cow::Borrowed(&label.value))
-    }
-}
-
-impl<'a> LabelRows<'a> {
-    pub(super) fn of(labels: &'a [Label<'_>]) -> Self {
-        Self(labels.iter().map(LabelRow::of).collect())
-    }
-
-    pub(super) fn into_labels<T: FromIterator<Label<'a>>>(self) -> T {
-        self.0
-            .into_iter()
-            .map(|LabelRow(name, value)| Label { name, value })
-            .collect()
-    }
-}
-
 impl TimestampRow {
     pub(super) fn of(timestamp: Timestamp) -> Self {
         Self(timestamp.seconds, timestamp.nanos)
@@ -300,7 +272,7 @@ impl TimestampRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Bucket, Count, Exemplar, Histogram, NativeHistogram, Span};
+    use crate::model::{Bucket, Count, Exemplar, Histogram, Label, NativeHistogram, Span};
 
     fn round_trip(kind: Kind, value: Value<'static>) {
         let labels = vec![Label::new("a", ""), Label::new("b", "\u{e9}\n\"")];
@@ -316,7 +288,7 @@ mod tests {
 
     fn exemplar() -> Exemplar<'static> {
         Exemplar {
-            labels: vec![Label::new("trace", "1")],
+            labels: vec![Label::new("trace", "1")].into(),
             value: 0.5,
             timestamp: Some(Timestamp {
                 seconds: 7,
