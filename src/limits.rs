@@ -81,6 +81,10 @@ pub const LOAD_TIME: Duration = Duration::from_secs(5);
 /// The listen queue handed to the kernel, which cuts it to its own bound.
 pub const LISTEN_BACKLOG: u32 = 4096;
 
+/// Between two log lines of connections that cannot be accepted: without file descriptors there
+/// are ten such failures a second.
+pub const ACCEPT_LOG_TIME: Duration = Duration::from_mins(1);
+
 /// How long a connection may be idle between requests. Longer than the 60 s
 /// that Prometheus leaves between scrapes by default, so that it can reuse one.
 pub const IDLE_TIME: Duration = Duration::from_secs(75);

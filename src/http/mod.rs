@@ -1,5 +1,6 @@
 //! The HTTP surface: connections, routes, bodies, replies.
 
+mod accept_failures;
 mod api;
 mod body;
 mod connection;

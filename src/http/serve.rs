@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accept_failures::AcceptFailures;
 use super::connection::Busy;
 use super::context::Context;
 use super::listen::Listener;
@@ -73,15 +74,18 @@ struct Acceptor {
 
 impl Acceptor {
     async fn run(self, listener: Listener) {
-        while let Some(accepted) = self
-            .stop
-            .run_until_cancelled(listener.socket.accept())
-            .await
-        {
+        let mut failures = AcceptFailures::default();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = failures.tell_in_time() => continue,
+                accepted = listener.socket.accept() => accepted,
+            };
             match accepted {
                 Ok((stream, peer)) => self.connection(stream, peer.ip().to_canonical()),
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    failures.note(error);
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
