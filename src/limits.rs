@@ -18,9 +18,10 @@ pub const MAX_BODY: usize = 64 * MIB;
 /// a bomb a thousandfold.
 pub const MAX_INFLATED: usize = 256 * MIB;
 
-/// Bytes of all pushes from their first byte to their answer: the body, or what
-/// is rendered of it where that is more; who comes later gets 503. Also the upper
-/// bound of `--push.max-body-size`: a larger body could never be let in.
+/// Bytes of all pushes from their first byte to their answer: what has come of the
+/// body, with what it inflates to, then what is rendered of it; who comes later gets
+/// 503. What is parsed is not counted, but see [`LARGE_PUSHES`]. Also the upper bound
+/// of `--push.max-body-size`: a larger body could never be let in.
 pub const BODY_BYTES_IN_FLIGHT: usize = 512 * MIB;
 
 /// The time a client has for its request head, else the connection is closed:
@@ -53,7 +54,11 @@ pub const PATH_BYTES: usize = 32 * KIB;
 /// Large pushes parsed and rendered at the same time; who comes later waits. What
 /// is parsed takes up to twenty times the memory of its body, and one writer
 /// stores no faster than two threads can prepare.
-pub const LARGE_PUSHES: usize = 2;
+pub const LARGE_PUSHES: u32 = 2;
+
+/// A push above so many bytes takes the places of all [`LARGE_PUSHES`]: what is parsed of one of
+/// [`MAX_BODY`] takes more than 200 MB.
+pub const VERY_LARGE_PUSH: usize = 16 * MIB;
 
 /// Series (sample lines) of one push, buckets and quantiles included, and as many
 /// families; else 413. The largest push seen has a tenth of it. A series in

@@ -6,8 +6,16 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// Room made at first; it then doubles.
+use super::room::make_room;
+
+/// Room made at first.
 const FIRST_ROOM: usize = 16 * 1024;
+
+/// As much is inflated at once, and becomes [`EXPANSION`] times as much at most.
+const PIECE: usize = 4 * 1024;
+
+/// No byte of deflate data becomes more.
+const EXPANSION: usize = 1032;
 
 /// Bytes of a member's header before its optional fields.
 const FIXED_HEADER: usize = 10;
@@ -44,6 +52,9 @@ pub enum InflateError {
         /// The bound, in bytes.
         limit: usize,
     },
+    /// There is no memory for the content, or its caller does not allow it.
+    #[error("no memory for the inflated body")]
+    NoRoom,
 }
 
 /// Inflates a body of one or more gzip members to at most `limit` bytes.
@@ -57,6 +68,20 @@ pub enum InflateError {
 /// Pushgateway 1.11: [`Truncated`](InflateError::Truncated) up to nine of them,
 /// [`Header`](InflateError::Header) beyond.
 pub fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
+    gunzip_within(body, limit, &mut |_| true)
+}
+
+/// As [`gunzip`]. Before the content grows, `allow` is asked with the bytes that it may then
+/// take; if it says no, that is the end.
+///
+/// # Errors
+///
+/// Also [`NoRoom`](InflateError::NoRoom).
+pub fn gunzip_within(
+    body: &[u8],
+    limit: usize,
+    allow: &mut dyn FnMut(usize) -> bool,
+) -> Result<Vec<u8>, InflateError> {
     if body.is_empty() {
         return Err(InflateError::Empty);
     }
@@ -66,7 +91,7 @@ pub fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
     while !rest.is_empty() {
         let member_start = content.len();
         rest = after_header(rest)?;
-        rest = inflate(&mut inflater, rest, &mut content, limit)?;
+        rest = inflate(&mut inflater, rest, &mut content, limit, allow)?;
         rest = after_trailer(rest, &content[member_start..])?;
         inflater.reset(false);
     }
@@ -125,13 +150,15 @@ fn inflate<'a>(
     deflated: &'a [u8],
     content: &mut Vec<u8>,
     limit: usize,
+    allow: &mut dyn FnMut(usize) -> bool,
 ) -> Result<&'a [u8], InflateError> {
     let mut rest = deflated;
     loop {
-        make_room(content, limit);
+        let piece = &rest[..rest.len().min(PIECE)];
+        grow(content, limit, piece.len() * EXPANSION, allow)?;
         let (in_before, out_before) = (inflater.total_in(), content.len());
         let status = inflater
-            .decompress_vec(rest, content, FlushDecompress::None)
+            .decompress_vec(piece, content, FlushDecompress::None)
             .map_err(|_| InflateError::Corrupt {
                 offset: inflater.total_in(),
             })?;
@@ -150,11 +177,24 @@ fn inflate<'a>(
     }
 }
 
-/// Makes room for at least one byte: one more than `limit` proves a content too large.
-fn make_room(content: &mut Vec<u8>, limit: usize) {
+/// Makes room for at least one byte: one more than `limit` proves a content too large. Of the
+/// room that there is no more than `most` bytes will be written to.
+fn grow(
+    content: &mut Vec<u8>,
+    limit: usize,
+    most: usize,
+    allow: &mut dyn FnMut(usize) -> bool,
+) -> Result<(), InflateError> {
     if content.len() == content.capacity() {
-        let most = limit.saturating_add(1).saturating_sub(content.len());
-        content.reserve_exact(content.len().max(FIRST_ROOM).min(most));
+        let limit = limit.saturating_add(1);
+        let more = if content.is_empty() { FIRST_ROOM } else { 1 };
+        make_room(content, more.min(limit), limit).map_err(|_| InflateError::NoRoom)?;
+    }
+    let room = content.capacity() - content.len();
+    if allow(content.len() + room.min(most)) {
+        Ok(())
+    } else {
+        Err(InflateError::NoRoom)
     }
 }
 
@@ -302,6 +342,37 @@ mod tests {
         assert!(gunzip(&body, limit).unwrap().capacity() <= limit + 1);
         let bomb = gzip(&vec![0; 20 * limit]);
         assert_eq!(gunzip(&bomb, limit), Err(InflateError::TooLarge { limit }));
+    }
+
+    #[test]
+    fn content_is_allowed_before_it_is_there() {
+        let plain = vec![b'x'; 20 * AMPLE];
+        let body = gzip(&plain);
+        let mut asked = Vec::new();
+        let whole = gunzip_within(&body, usize::MAX, &mut |bytes| {
+            asked.push(bytes);
+            true
+        });
+        assert_eq!(whole.unwrap(), plain);
+        // In steps, none of which is much more than what then comes.
+        let step = PIECE * EXPANSION;
+        assert!(asked.windows(2).all(|two| two[1] <= two[0] + step));
+        let last = *asked.last().unwrap();
+        assert!(last >= plain.len() && last <= plain.len() + step, "{last}");
+        let bound = 5 * AMPLE;
+        let refused = gunzip_within(&body, usize::MAX, &mut |bytes| bytes <= bound);
+        assert_eq!(refused, Err(InflateError::NoRoom));
+        // A small one asks for little.
+        let mut asked = 0;
+        let small = gzip(b"a 1\n");
+        let inflated = gunzip_within(&small, usize::MAX, &mut |bytes| {
+            asked = bytes;
+            true
+        });
+        assert!(
+            inflated.unwrap().len() == 4 && asked <= FIRST_ROOM,
+            "{asked}"
+        );
     }
 
     proptest! {

@@ -20,6 +20,7 @@ pub mod proto;
 pub mod proto_write;
 pub mod prototext;
 pub mod quote;
+pub mod room;
 mod scratch;
 pub mod snappy;
 pub mod text_read;

@@ -6,6 +6,8 @@
 
 use snap::raw::{Decoder, decompress_len};
 
+use super::room::make_room;
+
 /// First chunk of every stream: type, length and name.
 const STREAM_BEGIN: u8 = 0xFF;
 const STREAM_NAME: &[u8] = b"sNaPpY";
@@ -38,18 +40,35 @@ pub enum SnappyError {
         /// The bound, in bytes.
         limit: usize,
     },
+    /// There is no memory for the content, or its caller does not allow it.
+    #[error("no memory for the inflated body")]
+    NoRoom,
 }
 
 /// Inflates a framed body, maybe several streams one behind the other, to at
 /// most `limit` bytes. No body at all is no content.
 ///
-/// Never allocates much more than twice the content there is, whatever the body
-/// says of its size, and never more than `limit`.
+/// Writes to no more memory than the content there is, whatever the body says of its
+/// size, and never allocates more than `limit`.
 ///
 /// # Errors
 ///
 /// See [`SnappyError`].
 pub fn unsnap(body: &[u8], limit: usize) -> Result<Vec<u8>, SnappyError> {
+    unsnap_within(body, limit, &mut |_| true)
+}
+
+/// As [`unsnap`]. Before the content grows, `allow` is asked with the bytes that it then
+/// takes; if it says no, that is the end.
+///
+/// # Errors
+///
+/// Also [`NoRoom`](SnappyError::NoRoom).
+pub fn unsnap_within(
+    body: &[u8],
+    limit: usize,
+    allow: &mut dyn FnMut(usize) -> bool,
+) -> Result<Vec<u8>, SnappyError> {
     let mut decoder = Decoder::new();
     let mut content = Vec::new();
     let mut rest = body;
@@ -64,7 +83,7 @@ pub fn unsnap(body: &[u8], limit: usize) -> Result<Vec<u8>, SnappyError> {
                 let (sum, block) = split_checksum(chunk)?;
                 let size = decompress_len(block).map_err(|_| SnappyError::Corrupt)?;
                 let start = content.len();
-                grow(&mut content, size, limit)?;
+                grow(&mut content, size, limit, allow)?;
                 let room = &mut content[start..];
                 decoder
                     .decompress(block, room)
@@ -74,7 +93,7 @@ pub fn unsnap(body: &[u8], limit: usize) -> Result<Vec<u8>, SnappyError> {
             PLAIN => {
                 let (sum, block) = split_checksum(chunk)?;
                 let start = content.len();
-                grow(&mut content, block.len(), limit)?;
+                grow(&mut content, block.len(), limit, allow)?;
                 content[start..].copy_from_slice(block);
                 verify(sum, block)?;
             }
@@ -106,7 +125,12 @@ fn split_checksum(chunk: &[u8]) -> Result<([u8; 4], &[u8]), SnappyError> {
 }
 
 /// Makes room for the content of one chunk.
-fn grow(content: &mut Vec<u8>, size: usize, limit: usize) -> Result<(), SnappyError> {
+fn grow(
+    content: &mut Vec<u8>,
+    size: usize,
+    limit: usize,
+    allow: &mut dyn FnMut(usize) -> bool,
+) -> Result<(), SnappyError> {
     if size > BLOCK {
         return Err(SnappyError::Corrupt);
     }
@@ -114,10 +138,10 @@ fn grow(content: &mut Vec<u8>, size: usize, limit: usize) -> Result<(), SnappyEr
     if wanted > limit {
         return Err(SnappyError::TooLarge { limit });
     }
-    if wanted > content.capacity() {
-        let room = (2 * content.len()).max(wanted).min(limit);
-        content.reserve_exact(room - content.len());
+    if !allow(wanted) {
+        return Err(SnappyError::NoRoom);
     }
+    make_room(content, size, limit).map_err(|_| SnappyError::NoRoom)?;
     content.resize(wanted, 0);
     Ok(())
 }
@@ -247,6 +271,22 @@ mod tests {
             unsnap(&bomb, AMPLE),
             Err(SnappyError::TooLarge { limit: AMPLE })
         );
+    }
+
+    #[test]
+    fn content_is_allowed_before_it_is_there() {
+        let body = framed(&vec![b'x'; 100_000]);
+        let mut asked = Vec::new();
+        let whole = unsnap_within(&body, AMPLE, &mut |bytes| {
+            asked.push(bytes);
+            true
+        });
+        assert_eq!(
+            (whole.unwrap().len(), asked),
+            (100_000, vec![65_536, 100_000])
+        );
+        let refused = unsnap_within(&body, AMPLE, &mut |bytes| bytes < 100_000);
+        assert_eq!(refused, Err(SnappyError::NoRoom));
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! Request bodies: read under every bound, and inflated.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::{fmt, io};
 
 use axum::body::Body;
@@ -12,10 +13,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::context::{BODY_UNIT, Context};
+use super::pieces::Pieces;
 use super::reply;
-use crate::format::inflate::{InflateError, check_header, gunzip};
-use crate::format::snappy::{SnappyError, unsnap};
-use crate::limits::{BODY_IDLE_TIME, BODY_TIME, MAX_INFLATED};
+use crate::format::inflate::{InflateError, check_header, gunzip_within};
+use crate::format::snappy::{SnappyError, unsnap_within};
+use crate::limits::{BODY_BYTES_IN_FLIGHT, BODY_IDLE_TIME, BODY_TIME, MAX_INFLATED};
+
+/// Room made for a body before anything of it has come.
+const FIRST_ROOM: usize = 64 * 1024;
 
 /// A body in memory, and the share of the gateway's memory that it takes.
 #[derive(Debug)]
@@ -49,6 +54,7 @@ impl From<InflateError> for BodyError {
     fn from(error: InflateError) -> Self {
         match error {
             InflateError::TooLarge { limit } => Self::Inflated(limit),
+            InflateError::NoRoom => Self::NoMemory,
             other => Self::Broken(other.to_string()),
         }
     }
@@ -58,6 +64,7 @@ impl From<SnappyError> for BodyError {
     fn from(error: SnappyError) -> Self {
         match error {
             SnappyError::TooLarge { limit } => Self::Inflated(limit),
+            SnappyError::NoRoom => Self::NoMemory,
             other => Self::Broken(other.to_string()),
         }
     }
@@ -130,23 +137,23 @@ async fn take(
     if declared.is_some_and(|declared: usize| declared > limit) {
         return Err(BodyError::TooLarge(limit));
     }
-    let mut received = Received::none(context)?;
-    received
-        .bytes
-        .reserve_exact(declared.unwrap_or_default().min(64 * 1024));
+    let mut share = Share::first(context)?;
+    // What is declared is believed only as far as something has come.
+    let first = declared.unwrap_or_default().min(FIRST_ROOM);
+    let mut pieces = Pieces::new(first, declared.unwrap_or(limit));
     while let Some(frame) = next_frame(&mut body).await? {
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if received.bytes.len() + data.len() > limit {
+        let length = pieces.len() + data.len();
+        if length > limit {
             return Err(BodyError::TooLarge(limit));
         }
-        received
-            .share
-            .cover(context, received.bytes.len() + data.len())?;
-        received.bytes.extend_from_slice(&data);
+        share.cover(length)?;
+        pieces.push(&data).map_err(|_| BodyError::NoMemory)?;
     }
-    Ok(received)
+    let bytes = pieces.join().await.map_err(|_| BodyError::NoMemory)?;
+    Ok(Received { bytes, share })
 }
 
 /// How a body is compressed. Any other `Content-Encoding` is left alone, as the
@@ -171,18 +178,19 @@ impl Encoding {
 }
 
 /// Undoes the `Content-Encoding`. Blocks for as long as that takes.
-pub(super) fn inflate(
-    context: &Context,
-    headers: &HeaderMap,
-    mut received: Received,
-) -> Result<Received, BodyError> {
-    let inflated = match Encoding::of(headers) {
-        None => return Ok(received),
-        Some(Encoding::Gzip) => gunzip(&received.bytes, MAX_INFLATED)?,
-        Some(Encoding::Snappy) => unsnap(&received.bytes, MAX_INFLATED)?,
+pub(super) fn inflate(headers: &HeaderMap, mut received: Received) -> Result<Received, BodyError> {
+    let Received { bytes, share } = &mut received;
+    let Some(encoding) = Encoding::of(headers) else {
+        return Ok(received);
     };
-    received.share.cover(context, inflated.len())?;
-    received.bytes = inflated;
+    // What was sent and what it becomes are there at the same time.
+    let mut allow = |content: usize| share.cover(bytes.len() + content).is_ok();
+    let inflated = match encoding {
+        Encoding::Gzip => gunzip_within(bytes, MAX_INFLATED, &mut allow)?,
+        Encoding::Snappy => unsnap_within(bytes, MAX_INFLATED, &mut allow)?,
+    };
+    *bytes = inflated;
+    share.cover(bytes.len())?;
     Ok(received)
 }
 
@@ -232,24 +240,25 @@ impl Received {
         }
         Ok(())
     }
-
-    fn none(context: &Context) -> Result<Self, BodyError> {
-        let share = context.bodies.clone().try_acquire_owned();
-        Ok(Self {
-            bytes: Vec::new(),
-            share: Share(share.map_err(|_| BodyError::NoMemory)?),
-        })
-    }
 }
 
 impl Share {
-    /// Grows until it covers so many bytes in all.
-    pub(super) fn cover(&mut self, context: &Context, bytes: usize) -> Result<(), BodyError> {
-        let wanted = bytes.div_ceil(BODY_UNIT);
-        let missing = wanted.saturating_sub(self.0.num_permits());
-        if missing > 0 {
-            let missing = u32::try_from(missing).map_err(|_| BodyError::NoMemory)?;
-            let more = context.bodies.clone().try_acquire_many_owned(missing);
+    fn first(context: &Context) -> Result<Self, BodyError> {
+        let share = context.bodies.clone().try_acquire_owned();
+        share.map(Self).map_err(|_| BodyError::NoMemory)
+    }
+
+    /// Covers so many bytes in all from now on: takes what is missing or gives back what is too
+    /// much. Who is alone may have more than there is, or could never be let in.
+    pub(super) fn cover(&mut self, bytes: usize) -> Result<(), BodyError> {
+        let wanted = bytes.clamp(1, BODY_BYTES_IN_FLIGHT).div_ceil(BODY_UNIT);
+        let held = self.0.num_permits();
+        if wanted < held {
+            drop(self.0.split(held - wanted));
+        } else if wanted > held {
+            let missing = u32::try_from(wanted - held).map_err(|_| BodyError::NoMemory)?;
+            let bodies = Arc::clone(self.0.semaphore());
+            let more = bodies.try_acquire_many_owned(missing);
             self.0.merge(more.map_err(|_| BodyError::NoMemory)?);
         }
         Ok(())
@@ -258,5 +267,131 @@ impl Share {
     /// To be kept by whoever keeps the push.
     pub(super) fn into_permit(self) -> OwnedSemaphorePermit {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::clock::UnixNanos;
+    use crate::format::name::NameRule;
+    use crate::http::context::{Doors, Limits, Site};
+    use crate::limits::{MAX_BODY, REPLACED_BYTES};
+    use crate::telemetry::Telemetry;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn context() -> Context {
+        let limits = Limits {
+            body: MAX_BODY,
+            hide_inconsistent: false,
+            replaced: REPLACED_BYTES,
+            names: NameRule::Legacy,
+        };
+        let (doors, site) = (Doors::default(), Site::default());
+        Context::new(
+            Arc::new(Telemetry::new()),
+            limits,
+            doors,
+            site,
+            UnixNanos::default(),
+        )
+    }
+
+    /// What the pushes have of the memory for bodies.
+    fn covered(context: &Context) -> usize {
+        BODY_BYTES_IN_FLIGHT - BODY_UNIT * context.bodies.available_permits()
+    }
+
+    /// A body that comes in the pieces that are sent.
+    struct Pieces(mpsc::UnboundedReceiver<Bytes>);
+
+    impl axum::body::HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+            let piece = self.0.poll_recv(cx);
+            piece.map(|piece| piece.map(|bytes| Ok(hyper::body::Frame::data(bytes))))
+        }
+    }
+
+    fn pieces() -> (mpsc::UnboundedSender<Bytes>, Body) {
+        let (send, receive) = mpsc::unbounded_channel();
+        (send, Body::new(Pieces(receive)))
+    }
+
+    fn declared(bytes: usize) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_LENGTH, bytes.into())])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_come_is_covered_and_not_what_is_declared() {
+        let context = context();
+        let (send, body) = pieces();
+        let headers = declared(MAX_BODY);
+        let mut reading = Box::pin(receive(&context, &headers, body));
+        let mut come = 0;
+        for pieces in [0, 1, 100, 500] {
+            for _ in 0..pieces {
+                send.send(Bytes::from_static(&[b'x'; 16 * 1024])).unwrap();
+            }
+            come += pieces * 16 * 1024;
+            let second = Duration::from_secs(1);
+            assert!(timeout(second, &mut reading).await.is_err());
+            assert_eq!(covered(&context), come.max(BODY_UNIT));
+        }
+        drop(reading);
+        assert_eq!(covered(&context), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_the_room_that_it_declares_and_no_more() {
+        let context = context();
+        for length in [1, 100, 40_000, 64 * 1024, 100_000, 3 * MIB, 9_000_001] {
+            let (send, body) = pieces();
+            for piece in vec![b'x'; length].chunks(16 * 1024) {
+                send.send(Bytes::copy_from_slice(piece)).unwrap();
+            }
+            drop(send);
+            let received = receive(&context, &declared(length), body).await.unwrap();
+            assert_eq!(
+                (received.bytes.len(), received.bytes.capacity()),
+                (length, length)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_is_given_back_once_it_is_inflated() {
+        let context = context();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+        encoder.write_all(&vec![b'x'; 10 * MIB]).unwrap();
+        let sent = encoder.finish().unwrap();
+        let units = sent.len().div_ceil(BODY_UNIT);
+        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, "gzip".parse().unwrap())]);
+        let received = receive(&context, &headers, Body::from(sent.clone())).await;
+        let inflated = inflate(&headers, received.unwrap()).unwrap();
+        assert_eq!(covered(&context), 10 * MIB);
+        drop(inflated);
+        // Both are there at the same time, so both need room.
+        let received = receive(&context, &headers, Body::from(sent)).await.unwrap();
+        let left = context.bodies.available_permits();
+        let others = Arc::clone(&context.bodies);
+        let _others = others.try_acquire_many_owned(u32::try_from(left - 8 * 1024).unwrap());
+        let refused = inflate(&headers, received).unwrap_err();
+        assert!(matches!(refused, BodyError::NoMemory), "{refused:?}");
+        assert_eq!(context.bodies.available_permits(), 8 * 1024 + units);
     }
 }

@@ -118,7 +118,7 @@ impl Context {
             lists: Lists::default(),
             gate: doors.gate,
             bodies: Arc::new(Semaphore::new(BODY_BYTES_IN_FLIGHT / BODY_UNIT)),
-            large_pushes: Arc::new(Semaphore::new(LARGE_PUSHES)),
+            large_pushes: Arc::new(Semaphore::new(LARGE_PUSHES as usize)),
             scrapes: Arc::new(Semaphore::new(SCRAPES)),
             running: Running::default(),
             compressors: Compressors::default(),

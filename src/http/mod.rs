@@ -12,6 +12,7 @@ mod health;
 mod lifecycle;
 mod listen;
 mod page;
+mod pieces;
 mod push;
 mod reply;
 mod route;

@@ -17,7 +17,7 @@ use crate::clock::Stopwatch;
 use crate::format::name::NameRule;
 use crate::format::negotiate::{is_delimited_protobuf, is_openmetrics};
 use crate::format::{openmetrics, proto, text_read};
-use crate::limits::{AGENT_TEXT, LOGGED_LABELS};
+use crate::limits::{AGENT_TEXT, LARGE_PUSHES, LOGGED_LABELS, VERY_LARGE_PUSH};
 use crate::model::{Family, GroupKey};
 use crate::push::path::{PathError, grouping_key_with};
 use crate::state::{self, Answer, Done, Prepared, Refused, State, Unstorable};
@@ -148,11 +148,12 @@ async fn take(
     if work.is_small(&received) {
         return work.prepare(&context, received);
     }
-    // Never closed, so this only waits for a place.
-    let place = context.large_pushes.clone().acquire_owned().await.ok();
+    // Never closed, so this only waits for its places.
+    let places = context.large_pushes.clone();
+    let places = places.acquire_many_owned(work.places(&received)).await.ok();
     let done = tokio::task::spawn_blocking(move || {
         let prepared = work.prepare(&context, received);
-        drop(place);
+        drop(places);
         prepared
     });
     done.await.unwrap_or_else(|_| {
@@ -178,9 +179,23 @@ impl Work {
         grown <= SMALL_PUSH && Encoding::of(&self.parts.headers).is_none()
     }
 
+    /// How many of the places for large pushes it takes: see [`VERY_LARGE_PUSH`].
+    fn places(&self, received: &Received) -> u32 {
+        let inflated = match Encoding::of(&self.parts.headers) {
+            // A guess: text compresses about tenfold.
+            Some(_) => 10 * received.bytes.len(),
+            None => received.bytes.len(),
+        };
+        if inflated > VERY_LARGE_PUSH {
+            LARGE_PUSHES
+        } else {
+            1
+        }
+    }
+
     fn prepare(self, context: &Context, received: Received) -> Result<Prepared, ErrorReply> {
         let headers = &self.parts.headers;
-        let received = inflate(context, headers, received).map_err(BodyError::into_reply)?;
+        let received = inflate(headers, received).map_err(BodyError::into_reply)?;
         let Received { bytes, mut share } = received;
         let key = grouping_key_with(&self.key, context.limits.names).map_err(reply::bad_request)?;
         let pushed_ttl = self.pushed_ttl().map_err(reply::bad_request)?;
@@ -201,8 +216,9 @@ impl Work {
             Unstorable::Refused(refusal) => reply::bad_request(refusal),
             limit => reply::error(StatusCode::PAYLOAD_TOO_LARGE, limit),
         })?;
+        drop(bytes);
         share
-            .cover(context, prepared.bytes())
+            .cover(prepared.bytes())
             .map_err(BodyError::into_reply)?;
         prepared.keep(share.into_permit());
         Ok(prepared)

@@ -183,7 +183,7 @@ struct Work {
 
 impl Work {
     fn prepare_all(&self, received: Received) -> Result<Vec<PreparedPush>, ApiError> {
-        let received = inflate(&self.context, &self.headers, received).map_err(body_error)?;
+        let received = inflate(&self.headers, received).map_err(body_error)?;
         let Received { bytes, mut share } = received;
         let batch: BatchBody = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::bad(format!("the body: {error}")))?;
@@ -201,9 +201,7 @@ impl Work {
                 return Err(too_large(Unstorable::TooLarge.to_string()));
             }
             // The groups still to come are held beside what was made of the others.
-            share
-                .cover(&self.context, bytes.len() + made)
-                .map_err(body_error)?;
+            share.cover(bytes.len() + made).map_err(body_error)?;
             prepared.push(push);
         }
         if let Some(first) = prepared.first_mut() {
