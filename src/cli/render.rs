@@ -134,7 +134,7 @@ pub(super) fn overview(ttl: &Value) -> String {
 
 /// Why a group has its TTL; or each of several.
 pub(super) fn explanations(data: &Value) -> String {
-    let several = data.as_array().or(data["groups"].as_array());
+    let several = data["groups"].as_array();
     let several = several.map_or(std::slice::from_ref(data), Vec::as_slice);
     let several: Vec<String> = several.iter().map(explanation).collect();
     several.join("\n")

@@ -128,8 +128,28 @@ fn explanations_are_chains() {
     );
     done(
         &["ttl", "explain", "--match={}"],
-        &[success(json!([one, one]))],
-        &["GET /api/v1/ttl/explain?match%5B%5D=%7B%7D"],
+        &[
+            success(json!({"groups": [one], "next_cursor": "c/1"})),
+            success(json!({"groups": [one], "next_cursor": null})),
+        ],
+        &[
+            "GET /api/v1/ttl/explain?match%5B%5D=%7B%7D&limit=1000",
+            "GET /api/v1/ttl/explain?match%5B%5D=%7B%7D&limit=1000&cursor=c%2F1",
+        ],
         &format!("{text}\n{text}"),
+    );
+}
+
+#[test]
+fn what_has_expired_is_listed_in_the_order_of_the_history() {
+    let page = || success(json!({"groups": [], "next_cursor": null}));
+    let (exit, requests) = ask(&["ttl", "list", "--state=expired"], &[page()]);
+    assert_eq!(exit.code, 0);
+    assert_eq!(requests, ["GET /api/v1/groups?state=expired&limit=100"]);
+    // The gateway says that it has no other.
+    let (_, requests) = ask(&["ttl", "list", "--state=expired", "--sort=job"], &[page()]);
+    assert_eq!(
+        requests,
+        ["GET /api/v1/groups?state=expired&sort=job&limit=100"]
     );
 }

@@ -10,6 +10,7 @@ mod lists;
 mod matching;
 mod metrics;
 mod overview;
+mod pages;
 mod query;
 mod shape;
 mod status;
@@ -206,7 +207,7 @@ impl Route {
     fn parameters(&self) -> &'static [&'static str] {
         match self {
             Self::Groups => &["match[]", "state", "sort", "limit", "cursor"],
-            Self::Explain(None) => &["match[]", "limit"],
+            Self::Explain(None) => &["match[]", "limit", "cursor"],
             Self::DeleteGroups => &["match[]", "older_than", "dry_run"],
             Self::PinMatching => &["match[]", "dry_run"],
             Self::Reap => &["dry_run"],
