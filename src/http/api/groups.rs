@@ -129,7 +129,7 @@ pub(super) async fn list(context: &Arc<Context>, state: &Arc<State>, query: &Que
         let keys = keys.ok_or_else(|| {
             ApiError::bad("too many groups for this order: narrow them by match[], or sort by job")
         })?;
-        (keys.into(), 0, None)
+        (keys, 0, None)
     };
     let list = Arc::clone(&keys);
     let (page, next) = read(state, move |store| {
@@ -138,7 +138,7 @@ pub(super) async fn list(context: &Arc<Context>, state: &Arc<State>, query: &Que
     })
     .await?;
     let next = next.map(|next| {
-        let id = id.unwrap_or_else(|| context.lists.keep(name, keys.to_vec(), now));
+        let id = id.unwrap_or_else(|| context.lists.keep(name, keys, now));
         lists::cursor(id, at + next).encode()
     });
     Ok(json!({ "groups": page, "next_cursor": next }))
@@ -157,7 +157,7 @@ fn sorted(
     store: &Store,
     asked: &Asked,
     standing: &Standing,
-) -> Result<Option<Vec<GroupKey>>, ReadError> {
+) -> Result<Option<Arc<[GroupKey]>>, ReadError> {
     let mut places = Vec::new();
     let mut bytes = 0;
     store.walk(|row| {
