@@ -26,4 +26,5 @@ pub mod store;
 pub mod systemd;
 pub mod telemetry;
 pub mod ttl;
+mod unseen;
 pub mod view;

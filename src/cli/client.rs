@@ -178,7 +178,7 @@ fn text_of(mut answer: Response<ureq::Body>) -> Result<String, Failure> {
     let code = status.as_u16();
     Err(Failure::Refused(format!(
         "the gateway answered {code}{colon}{}{hint}",
-        super::table::printable_lines(&words)
+        super::table::visible_lines(&words)
     )))
 }
 

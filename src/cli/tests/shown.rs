@@ -60,6 +60,18 @@ fn json_is_the_data_of_the_api() {
     );
     let printed: serde_json::Value = serde_json::from_str(&exit.text).unwrap();
     assert_eq!(printed, json!({"groups": [backup()], "next_cursor": null}));
+    let turned = json!({"labels": {"job": "a\u{202e}b\u{9b}\u{7f}"}});
+    let (exit, _) = ask(
+        &["ttl", "show", "job=a", "--output=json"],
+        &[success(turned.clone())],
+    );
+    assert!(
+        exit.text.contains(r"a\u202eb\u009b\u007f"),
+        "a terminal obeys nothing of it: {:?}",
+        exit.text
+    );
+    let printed: serde_json::Value = serde_json::from_str(&exit.text).unwrap();
+    assert_eq!(printed, turned);
     let (exit, _) = ask(
         &["ttl", "resume", "--output", "json"],
         &[("200 OK", String::new())],

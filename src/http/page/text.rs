@@ -14,6 +14,7 @@ use crate::format::name::is_label_name;
 use crate::http::api::ApiError;
 use crate::limits::{PAGE_CURSOR, PAGE_LABELS, PAGE_TEXT};
 use crate::model::GroupKey;
+pub(super) use crate::unseen::visible;
 
 /// The beginning of a text, and a word about the rest.
 pub(super) fn cut(text: &str) -> String {
@@ -26,24 +27,6 @@ fn quoted(text: &str) -> String {
         let escaped = text.replace('\\', r"\\").replace('"', r#"\""#);
         format!("\"{}\"", visible(&escaped))
     })
-}
-
-/// Characters spelled out that cannot be seen: a line break is `\n`. So are those that turn the
-/// direction of a text, with which one label can be made to look like another.
-pub(super) fn visible(text: &str) -> String {
-    let unseen = |char: char| {
-        let turns = matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}');
-        char.is_control() || turns || matches!(char, '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut visible = String::with_capacity(text.len());
-    for char in text.chars() {
-        if unseen(char) {
-            visible.extend(char.escape_default());
-        } else {
-            visible.push(char);
-        }
-    }
-    visible
 }
 
 fn shortened(text: &str, form: impl Fn(&str) -> String) -> String {
