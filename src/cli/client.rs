@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request, Response, StatusCode, header};
@@ -9,7 +11,6 @@ use ureq::http::{Method, Request, Response, StatusCode, header};
 use super::Failure;
 use super::args::Target;
 use super::tls;
-use crate::format::base64;
 use crate::limits::{CLIENT_ANSWER, CLIENT_ANSWER_TIME, CLIENT_CONNECT_TIME, CLIENT_WORDS};
 
 /// A gateway that can be asked.
@@ -213,7 +214,7 @@ fn password(file: &Path) -> Result<String, Failure> {
 
 fn basic(name: &str, password: &str) -> String {
     let credentials = format!("{name}:{password}");
-    format!("Basic {}", base64::encode_standard(credentials.as_bytes()))
+    format!("Basic {}", STANDARD.encode(credentials))
 }
 
 #[cfg(test)]

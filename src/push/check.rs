@@ -252,6 +252,7 @@ fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::name::NameRule;
     use crate::format::text_read;
     use crate::push::rewrite::rewrite;
 
@@ -269,7 +270,8 @@ mod tests {
             .map(|(n, v)| ((*n).into(), (*v).into()))
             .collect();
         let key = GroupKey::new("j", &labels);
-        let mut families = text_read::parse(body.as_bytes()).expect("a body that parses");
+        let mut families =
+            text_read::parse(body.as_bytes(), NameRule::Legacy).expect("a body that parses");
         rewrite(&mut families, &key);
         check(&families, &key, own).err()
     }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use ::base64::Engine;
+use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use maud::{Markup, html};
 
 use crate::clock::UnixNanos;
@@ -100,7 +102,7 @@ pub(super) fn span(span: Duration) -> String {
 
 /// Bytes of a key as the query string of a link has them.
 pub(super) fn encode(bytes: &[u8]) -> String {
-    base64::encode_url(bytes)
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// As much of a key or a name as a link to the page that begins there has.
