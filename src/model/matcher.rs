@@ -12,6 +12,8 @@ use std::fmt;
 use regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
+pub(crate) use quoted::{quote, read as read_quoted};
+
 use super::{GroupKey, is_label_name};
 use crate::limits::{MATCHERS, PATTERN_BYTES, REGEX_BYTES};
 

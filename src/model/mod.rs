@@ -17,5 +17,6 @@ pub use histogram::{Bucket, Count, Histogram, NativeHistogram, Span};
 pub use key::GroupKey;
 pub use labels::Labels;
 pub use matcher::{Matcher, MatcherFault, Selector, SelectorError};
+pub(crate) use matcher::{quote, read_quoted};
 pub(crate) use name::is_label_byte;
 pub use name::is_label_name;
