@@ -137,11 +137,11 @@ catalogue! {
     SHORT_TTL = Gauge "tidegate_ttl_below_scrape_interval_groups":
         "Groups whose TTL is below twice the scrape interval, so that they may never be scraped.";
     TTL_DEFAULT = Gauge "tidegate_ttl_default_seconds":
-        "TTL of groups that neither their push nor a rule gives one, 0 if they never expire.";
+        "TTL of groups that neither their push nor a rule gives one, +Inf if they never expire.";
     TTL_GROUPS = Gauge "tidegate_ttl_groups":
         "Groups stored, by where their TTL comes from.";
     NEXT_EXPIRY = Gauge "tidegate_ttl_next_expiry_timestamp_seconds":
-        "Unix time at which the next group expires, 0 if none ever does.";
+        "Unix time at which the next group expires, +Inf if none ever does.";
     OVERDUE = Gauge "tidegate_ttl_overdue_groups":
         "Groups whose TTL has passed and that are kept because expiry is suspended or waits for a scrape.";
     REAP = Summary "tidegate_ttl_reap_duration_seconds":

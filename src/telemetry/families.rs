@@ -135,7 +135,7 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
     let by_source = own::TTL_GROUPS.family(by_source.collect());
     let expired = numbers.groups_expired.into_iter();
     let expired =
-        expired.map(|(source, count)| number(vec![Label::new("source", source)], double(count)));
+        expired.map(|(source, count)| number(vec![Label::new("ttl_source", source)], double(count)));
     let expired = own::GROUPS_EXPIRED.family(expired.collect());
     let values = values
         .into_iter()
