@@ -26,6 +26,12 @@ pub(crate) fn visible(text: &str) -> String {
     visible
 }
 
+/// [`visible`] for a text of several lines.
+pub(crate) fn visible_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(visible).collect();
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

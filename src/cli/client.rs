@@ -12,6 +12,7 @@ use super::Failure;
 use super::args::Target;
 use super::tls;
 use crate::limits::{CLIENT_ANSWER, CLIENT_ANSWER_TIME, CLIENT_CONNECT_TIME, CLIENT_WORDS};
+use crate::unseen::visible_lines;
 
 /// A gateway that can be asked.
 #[derive(Debug)]
@@ -179,7 +180,7 @@ fn text_of(mut answer: Response<ureq::Body>) -> Result<String, Failure> {
     let code = status.as_u16();
     Err(Failure::Refused(format!(
         "the gateway answered {code}{colon}{}{hint}",
-        super::table::visible_lines(&words)
+        visible_lines(&words)
     )))
 }
 

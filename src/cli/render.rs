@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::args::Output;
 use super::group;
-use super::table::Table;
 use crate::duration;
+use crate::table::Table;
 use crate::unseen::{is_unseen, visible};
 
 /// The data in the form that was asked for, a line feed at its end.

@@ -14,7 +14,7 @@ mod name;
 pub use family::{CounterDetails, Exemplar, Family, Kind, Label, Metric, Quantile, Summary};
 pub use family::{Timestamp, Value};
 pub use histogram::{Bucket, Count, Histogram, NativeHistogram, Span};
-pub use key::GroupKey;
+pub use key::{GroupKey, all_labels};
 pub use labels::Labels;
 pub use matcher::{Matcher, MatcherFault, Selector, SelectorError};
 pub(crate) use matcher::{quote, read_quoted};

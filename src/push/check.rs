@@ -78,15 +78,15 @@ fn own_clash(family: &Family<'_>, own: OwnKind) -> Option<String> {
             )
         });
     }
-    let as_suffixed = bases(name).find_map(|(base, suffix)| {
+    let as_suffixed = Kind::bases(name).find_map(|(base, suffix)| {
         let kind = own(base)?;
-        suffixes(kind)
+        kind.suffixes()
             .contains(&suffix)
             .then(|| collides(name, kind, base))
     });
     let as_base = || {
         let mut suffixed = String::with_capacity(name.len() + SUFFIX_BYTES);
-        let suffix = suffixes(family.kind).iter().find(|suffix| {
+        let suffix = family.kind.suffixes().iter().find(|suffix| {
             suffixed.clear();
             suffixed.extend([name, suffix]);
             own(&suffixed).is_some()
@@ -209,24 +209,8 @@ fn printed_fault(key: &GroupKey, plain_key: bool, metric: &Metric<'_>) -> Option
     Some(same_name(&pair[0]))
 }
 
-/// Bytes of the longest of [`suffixes`].
+/// Bytes of the longest of [`Kind::suffixes`].
 const SUFFIX_BYTES: usize = "_bucket".len();
-
-/// Suffixes that the samples of a family of this type take beside its name.
-pub fn suffixes(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Summary => &["_count", "_sum"],
-        Kind::Histogram | Kind::GaugeHistogram => &["_count", "_sum", "_bucket"],
-        Kind::Counter | Kind::Gauge | Kind::Untyped => &[],
-    }
-}
-
-/// The names that `name` could be a sample of, each with the suffix.
-pub fn bases(name: &str) -> impl Iterator<Item = (&str, &'static str)> {
-    ["_count", "_sum", "_bucket"]
-        .into_iter()
-        .filter_map(move |suffix| Some((name.strip_suffix(suffix)?, suffix)))
-}
 
 fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
     // Families are sorted by name: see `rewrite`.
@@ -235,9 +219,9 @@ fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
         at.ok().map(|at| families[at].kind)
     };
     let collision = |family: &Family<'_>| {
-        bases(&family.name).find_map(|(base, suffix)| {
+        Kind::bases(&family.name).find_map(|(base, suffix)| {
             let kind = kind(base)?;
-            suffixes(kind)
+            kind.suffixes()
                 .contains(&suffix)
                 .then(|| collides(&family.name, kind, base))
         })

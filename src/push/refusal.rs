@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::format::{float, quote};
 use crate::model::{GroupKey, Kind, Metric, Value};
 
-use super::rewrite::all_labels;
+use crate::model::all_labels;
 
 /// The most faults named in one answer.
 pub const NAMED_FAULTS: usize = 100;

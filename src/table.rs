@@ -6,13 +6,13 @@ use crate::unseen::visible;
 
 /// Rows of text under a heading.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with this heading and no rows.
-    pub fn new(heading: &[&str]) -> Self {
+    pub(crate) fn new(heading: &[&str]) -> Self {
         let heading = heading.iter().map(|cell| (*cell).to_owned()).collect();
         Self {
             rows: vec![heading],
@@ -20,16 +20,10 @@ impl Table {
     }
 
     /// Adds a row; what cannot be seen in it is spelled out.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let cells = cells.into_iter().map(|cell| visible(&cell));
         self.rows.push(cells.collect());
     }
-}
-
-/// [`visible`] for a text of several lines.
-pub(super) fn visible_lines(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(visible).collect();
-    lines.join("\n")
 }
 
 /// Lines without spaces at their ends, the last with a line feed too.
