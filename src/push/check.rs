@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::format::name::{is_label_name, printed_label_name};
+use crate::limits::NAMED_FAULTS;
 use crate::model::{Family, GroupKey, Kind, Label, Metric, Value};
 
 use super::native::native_fault;
 use super::printed::has_plain_names;
-use super::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
+use super::refusal::{COLLECTED_BEFORE, Refusal, collected, collides};
 
 /// Type of a metric of the gateway itself, `None` if there is none of that name.
 pub type OwnKind = fn(&str) -> Option<Kind>;

@@ -10,8 +10,9 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::limits::NAMED_FAULTS;
 use crate::model::{GroupKey, Kind, Labels, Metric, Value, all_labels};
-use crate::push::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
+use crate::push::refusal::{COLLECTED_BEFORE, Refusal, collected, collides};
 use crate::store::{FamilyRef, Packed, ReadError, Unpacked, decode_metrics};
 use crate::ttl::Horizon;
 use crate::view::GroupId;
