@@ -40,7 +40,8 @@ fn hostile() -> impl Strategy<Value = String> {
 fn visible(text: &str) -> String {
     let spelled = |char: char| {
         let turns = "\u{61c}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
-                     \u{2060}\u{2061}\u{2062}\u{2063}\u{2064}\u{2065}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}";
+                     \u{2060}\u{2061}\u{2062}\u{2063}\u{2064}\u{2065}\u{2066}\u{2067}\u{2068}\u{2069}\u{206a}\u{206b}\u{206c}\u{206d}\u{206e}\u{206f}\
+                     \u{2028}\u{2029}\u{180e}\u{fff9}\u{fffa}\u{fffb}\u{feff}";
         if char.is_control() || turns.contains(char) {
             char.escape_default().to_string()
         } else {
