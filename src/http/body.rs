@@ -15,7 +15,7 @@ use super::context::{BODY_UNIT, Context};
 use super::reply;
 use crate::format::inflate::{InflateError, check_header, gunzip};
 use crate::format::snappy::{SnappyError, unsnap};
-use crate::limits::{BODY_IDLE_TIME, BODY_TIME, MAX_INFLATED};
+use crate::limits::{BODY_IDLE_TIME, BODY_RESERVED, BODY_TIME, MAX_INFLATED};
 
 /// A body in memory, and the share of the gateway's memory that it takes.
 #[derive(Debug)]
@@ -133,7 +133,7 @@ async fn take(
     let mut received = Received::none(context)?;
     received
         .bytes
-        .reserve_exact(declared.unwrap_or_default().min(64 * 1024));
+        .reserve_exact(declared.unwrap_or_default().min(BODY_RESERVED));
     while let Some(frame) = next_frame(&mut body).await? {
         let Ok(data) = frame.into_data() else {
             continue;

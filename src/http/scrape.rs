@@ -27,14 +27,11 @@ use crate::format::form::{Form, write_metrics};
 use crate::format::negotiate::accepts_gzip;
 use crate::format::prototext::Prototext;
 use crate::format::text_write::Identity;
-use crate::limits::SCRAPE_TIME;
+use crate::limits::{PRINTED_AHEAD, SCRAPE_TIME};
 use crate::model::Family;
 use crate::state::{Shown, State};
 use crate::telemetry::{CutScrape, own_kind};
 use crate::view::{Clashes, Frame, Holding, OwnFamily, Snapshot, exposition, gzip};
-
-/// Printed frames made ahead of what the scraper has taken.
-const AHEAD: usize = 8;
 
 /// Who scrapes.
 pub(super) struct Scraper<'a> {
@@ -388,7 +385,7 @@ fn ahead(
     holding: Arc<Holding>,
     done: Done,
 ) -> Ahead {
-    let (send, receive) = mpsc::channel(AHEAD);
+    let (send, receive) = mpsc::channel(PRINTED_AHEAD);
     let complete = Arc::new(AtomicBool::new(false));
     let made = Arc::clone(&complete);
     tokio::task::spawn_blocking(move || {

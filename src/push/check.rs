@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::format::name::{is_label_name, printed_label_name};
+use crate::limits::NAMED_FAULTS;
 use crate::model::{Family, GroupKey, Kind, Label, Metric, Value};
 
 use super::native::native_fault;
 use super::printed::has_plain_names;
-use super::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
+use super::refusal::{COLLECTED_BEFORE, Refusal, collected, collides};
 
 /// Type of a metric of the gateway itself, `None` if there is none of that name.
 pub type OwnKind = fn(&str) -> Option<Kind>;
@@ -78,15 +79,15 @@ fn own_clash(family: &Family<'_>, own: OwnKind) -> Option<String> {
             )
         });
     }
-    let as_suffixed = bases(name).find_map(|(base, suffix)| {
+    let as_suffixed = Kind::bases(name).find_map(|(base, suffix)| {
         let kind = own(base)?;
-        suffixes(kind)
+        kind.suffixes()
             .contains(&suffix)
             .then(|| collides(name, kind, base))
     });
     let as_base = || {
         let mut suffixed = String::with_capacity(name.len() + SUFFIX_BYTES);
-        let suffix = suffixes(family.kind).iter().find(|suffix| {
+        let suffix = family.kind.suffixes().iter().find(|suffix| {
             suffixed.clear();
             suffixed.extend([name, suffix]);
             own(&suffixed).is_some()
@@ -209,24 +210,8 @@ fn printed_fault(key: &GroupKey, plain_key: bool, metric: &Metric<'_>) -> Option
     Some(same_name(&pair[0]))
 }
 
-/// Bytes of the longest of [`suffixes`].
+/// Bytes of the longest of [`Kind::suffixes`].
 const SUFFIX_BYTES: usize = "_bucket".len();
-
-/// Suffixes that the samples of a family of this type take beside its name.
-pub fn suffixes(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Summary => &["_count", "_sum"],
-        Kind::Histogram | Kind::GaugeHistogram => &["_count", "_sum", "_bucket"],
-        Kind::Counter | Kind::Gauge | Kind::Untyped => &[],
-    }
-}
-
-/// The names that `name` could be a sample of, each with the suffix.
-pub fn bases(name: &str) -> impl Iterator<Item = (&str, &'static str)> {
-    ["_count", "_sum", "_bucket"]
-        .into_iter()
-        .filter_map(move |suffix| Some((name.strip_suffix(suffix)?, suffix)))
-}
 
 fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
     // Families are sorted by name: see `rewrite`.
@@ -235,9 +220,9 @@ fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
         at.ok().map(|at| families[at].kind)
     };
     let collision = |family: &Family<'_>| {
-        bases(&family.name).find_map(|(base, suffix)| {
+        Kind::bases(&family.name).find_map(|(base, suffix)| {
             let kind = kind(base)?;
-            suffixes(kind)
+            kind.suffixes()
                 .contains(&suffix)
                 .then(|| collides(&family.name, kind, base))
         })
@@ -252,6 +237,7 @@ fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::name::NameRule;
     use crate::format::text_read;
     use crate::push::rewrite::rewrite;
 
@@ -269,7 +255,8 @@ mod tests {
             .map(|(n, v)| ((*n).into(), (*v).into()))
             .collect();
         let key = GroupKey::new("j", &labels);
-        let mut families = text_read::parse(body.as_bytes()).expect("a body that parses");
+        let mut families =
+            text_read::parse(body.as_bytes(), NameRule::Legacy).expect("a body that parses");
         rewrite(&mut families, &key);
         check(&families, &key, own).err()
     }

@@ -10,7 +10,7 @@ use super::expiry::Expiry;
 use super::judge::PauseChange;
 use super::policy::{InForce, Switch};
 use super::request::{Answer, Done, Look, LookRequest, Waiting};
-use super::shared::Reading;
+use super::shared::OpenMoment;
 
 /// Changes applied under one lock: some 0.2 ms of work.
 const AT_ONCE: usize = 16;
@@ -42,7 +42,7 @@ pub(super) enum Publication {
     /// Somebody looks at the store as it is after the batches before this.
     Look {
         /// The store.
-        reading: Box<Reading>,
+        reading: Box<OpenMoment>,
         /// Who looks.
         request: LookRequest,
     },

@@ -10,10 +10,9 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::model::{GroupKey, Kind, Labels, Metric, Value};
-use crate::push::check::{bases, suffixes};
-use crate::push::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
-use crate::push::rewrite::all_labels;
+use crate::limits::NAMED_FAULTS;
+use crate::model::{GroupKey, Kind, Labels, Metric, Value, all_labels};
+use crate::push::refusal::{COLLECTED_BEFORE, Refusal, collected, collides};
 use crate::store::{FamilyRef, Packed, ReadError, Unpacked, decode_metrics};
 use crate::ttl::Horizon;
 use crate::view::GroupId;
@@ -147,7 +146,7 @@ impl Check<'_> {
     /// No `s_count` beside a summary or histogram `s`, whichever came first.
     fn suffixes(&mut self, family: &PreparedFamily) {
         let (name, kind) = (&family.rendered.name, family.rendered.kind);
-        for suffix in suffixes(kind) {
+        for suffix in kind.suffixes() {
             let suffixed = format!("{name}{suffix}");
             if self.holds_beside(&suffixed).is_some() {
                 let fault = format!(
@@ -159,10 +158,10 @@ impl Check<'_> {
                 self.found(fault, Obstacle::Family(suffixed.into()));
             }
         }
-        for (base, suffix) in bases(name) {
+        for (base, suffix) in Kind::bases(name) {
             let kind = self
                 .holds_beside(base)
-                .filter(|kind| suffixes(*kind).contains(&suffix));
+                .filter(|kind| kind.suffixes().contains(&suffix));
             if let Some(kind) = kind {
                 self.found(collides(name, kind, base), Obstacle::Family(base.into()));
             }

@@ -228,7 +228,7 @@ impl State {
         });
         let sources = snapshot.by_source().iter();
         let default_seconds = match self.policy().default {
-            Ttl::Never => 0.0,
+            Ttl::Never => f64::INFINITY,
             Ttl::After(ttl) => ttl.as_secs_f64(),
         };
         let passed = self.view().count_passed(now);
@@ -237,7 +237,7 @@ impl State {
             groups: sources
                 .map(|(source, groups)| (source.to_string(), *groups as u64))
                 .collect(),
-            next: next.unwrap_or_default(),
+            next: next.unwrap_or(f64::INFINITY),
             short: snapshot.short_ttl_groups() as u64,
             scrape_interval: self.scrape_interval().unwrap_or_default().as_secs_f64(),
             overdue: passed.saturating_sub(self.expired_groups()) as u64,

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::clock::UnixNanos;
 use crate::format::form::write_metrics;
 use crate::format::text_write::{self, Identity};
-use crate::limits::{LABELS_PER_SERIES, PATH_BYTES, RENDERED_BYTES};
+use crate::limits::{KEY_BYTES, LABELS_PER_SERIES, RENDERED_BYTES};
 use crate::model::{Family, GroupKey, Kind};
 use crate::push::check::{OwnKind, check, check_timestamps, collide, family_fault};
 use crate::push::refusal::Refusal;
@@ -80,7 +80,7 @@ pub enum Unstorable {
     #[error("a series of {0} has more than {LABELS_PER_SERIES} labels")]
     TooManyLabels(String),
     /// The grouping key is larger than an address can name.
-    #[error("the grouping key is larger than {PATH_BYTES} bytes")]
+    #[error("the grouping key is larger than {KEY_BYTES} bytes")]
     KeyTooLarge,
 }
 
@@ -213,7 +213,7 @@ fn prepare_family(family: &Family<'_>, rendered: RenderedFamily) -> PreparedFami
 /// Rewrites families that are within the limits. Those come first, since all else takes time
 /// for every label.
 fn rewrite_bounded(key: &GroupKey, families: &mut Vec<Family<'_>>) -> Result<(), Unstorable> {
-    if key.as_bytes().len() > PATH_BYTES {
+    if key.as_bytes().len() > KEY_BYTES {
         return Err(Unstorable::KeyTooLarge);
     }
     check_labels(key, families)?;

@@ -17,7 +17,7 @@ use super::State;
 use super::policy::Switch;
 use super::prepare::PreparedPush;
 use super::quota::OverQuota;
-use super::shared::Reading;
+use super::shared::OpenMoment;
 
 /// How a push treats what its group holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +161,7 @@ pub(super) struct LookRequest {
 /// same commit.
 #[derive(Debug)]
 pub(super) struct Look {
-    pub(super) reading: Box<Reading>,
+    pub(super) reading: Box<OpenMoment>,
     pub(super) changed: Changed,
 }
 

@@ -24,7 +24,7 @@ use crate::limits::LISTED_LABELS;
 #[cfg(doc)]
 use crate::limits::SLICE;
 use crate::model::GroupKey;
-use crate::state::{Changed, DeleteMany, NewOverride, PinMany, State};
+use crate::state::{DeleteMany, NewOverride, PinMany, SlicesDone, State};
 use crate::store::Listed;
 
 /// What a request is about.
@@ -218,7 +218,7 @@ async fn to_the_end<F>(
     work: impl FnOnce(Arc<State>) -> F,
 ) -> Result<usize, ApiError>
 where
-    F: Future<Output = Changed> + Send + 'static,
+    F: Future<Output = SlicesDone> + Send + 'static,
 {
     let done = tokio::spawn(work(Arc::clone(state))).await;
     let (groups, refused) = done.map_err(|panic| ApiError {

@@ -10,6 +10,7 @@ mod lists;
 mod matching;
 mod metrics;
 mod overview;
+mod pages;
 mod query;
 mod shape;
 mod status;
@@ -35,7 +36,7 @@ use super::{reply, route};
 use crate::format::name::NameRule;
 use crate::limits::API_BODY;
 use crate::model::GroupKey;
-use crate::push::path::grouping_key_with;
+use crate::push::path::grouping_key;
 use crate::state::{Refused, State};
 pub(super) use groups::state_of;
 pub(super) use lists::Lists;
@@ -206,7 +207,7 @@ impl Route {
     fn parameters(&self) -> &'static [&'static str] {
         match self {
             Self::Groups => &["match[]", "state", "sort", "limit", "cursor"],
-            Self::Explain(None) => &["match[]", "limit"],
+            Self::Explain(None) => &["match[]", "limit", "cursor"],
             Self::DeleteGroups => &["match[]", "older_than", "dry_run"],
             Self::PinMatching => &["match[]", "dry_run"],
             Self::Reap => &["dry_run"],
@@ -401,7 +402,7 @@ pub(super) fn dry_run(query: Option<&str>) -> Result<bool, String> {
 
 /// The grouping key of a decoded path.
 fn key_of(path: &[u8], names: NameRule) -> Result<GroupKey, ApiError> {
-    grouping_key_with(path, names).map_err(|error| ApiError::bad(error.to_string()))
+    grouping_key(path, names).map_err(|error| ApiError::bad(error.to_string()))
 }
 
 /// Reads a body of JSON; an empty one is an empty object.

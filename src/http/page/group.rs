@@ -14,8 +14,9 @@ use crate::clock::UnixNanos;
 use crate::http::api::{ApiError, GroupState, Now, Query, read, state_of};
 use crate::http::context::Context;
 use crate::limits::{PAGE_BYTES, PAGE_FAMILIES, PAGE_FIRST_SERIES, PAGE_SERIES};
+use crate::model::all_labels;
 use crate::model::{GroupKey, Kind, Labels, Metric, Value};
-use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME, all_labels};
+use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME};
 use crate::state::{PUSH_FAILURE_TIME_HELP, PUSH_TIME_HELP, Standing, State};
 use crate::store::{
     FamilyFacts, GroupDetail, Head, Listed, ReadError, Store, decode_metrics, encode_metrics,

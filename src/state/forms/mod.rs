@@ -302,6 +302,7 @@ mod tests {
     use crate::format::escape::Escaping;
     use crate::format::form::Encoding;
 
+    use crate::format::name::NameRule;
     use crate::format::text_read;
     use crate::model::GroupKey;
     use crate::state::{Method, Prepared, StateSettings, prepare};
@@ -318,7 +319,8 @@ mod tests {
     }
 
     fn pushed(job: &str, body: &str) -> Prepared {
-        let families = text_read::parse(body.as_bytes()).expect("a body that parses");
+        let families =
+            text_read::parse(body.as_bytes(), NameRule::Legacy).expect("a body that parses");
         let key = GroupKey::new(job, &BTreeMap::new());
         let pusher = Pusher::default();
         let push = prepare(key, Method::Replace, families, None, pusher, own_kind);

@@ -11,7 +11,7 @@ use crate::view::{Gone, GroupId, Life, RenderedFamily, Shows, Slab};
 use super::super::gauge::GroupSample;
 use super::super::load::{damaged, model_of};
 use super::super::prepare::render;
-use super::super::shared::Reading;
+use super::super::shared::OpenMoment;
 use super::super::{exposed, times};
 use super::Changing;
 
@@ -19,7 +19,7 @@ use super::Changing;
 pub(super) struct Source<'a> {
     pub(super) form: Form,
     /// The store as of one commit.
-    pub(super) reading: &'a Reading,
+    pub(super) reading: &'a OpenMoment,
     /// TTL time and the wall clock, if TTLs are shown as series.
     pub(super) exposed: Option<(UnixNanos, UnixNanos)>,
 }
