@@ -84,6 +84,10 @@ impl Bench {
 
     fn recover(&self) {
         self.disk.heal();
+        self.await_ready();
+    }
+
+    fn await_ready(&self) {
         eventually(LIMIT, "a gateway that is ready again", || {
             self.hands.advance(WAIT);
             let answer = self.gateway.send("GET", "/-/ready", "");
@@ -210,6 +214,27 @@ fn one_failure_that_never_comes_again_is_recovered_from_too() {
         bench.recover();
         let story = format!("one failure after {operations} operations");
         bench.assert_recovered(&mut crew, &story);
+    }
+}
+
+#[test]
+fn a_disk_that_fails_again_at_any_operation_of_the_recovery_is_tried_again() {
+    let bench = Bench::new();
+    let mut crew = Pusher::crew(1);
+    for operations in 0.. {
+        let trouble = Trouble::FailsOnce(ErrorKind::HostUnreachable);
+        bench.disk.trouble_after(0, trouble);
+        bench.push_until_refused(&mut crew);
+        bench.disk.trouble_after(operations, trouble);
+        bench.await_ready();
+        let story = format!("a recovery that failed after {operations} operations");
+        let Some(failed) = bench.disk.failed() else {
+            let enough = "operations: opening twice, a commit, and all that is read";
+            assert!(operations > 50, "only {operations} {enough}");
+            break;
+        };
+        bench.disk.heal();
+        bench.assert_recovered(&mut crew, &format!("{story}, {failed:?}"));
     }
 }
 

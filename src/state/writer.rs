@@ -298,6 +298,9 @@ impl Writer {
                 Ok(store) => match self.rebuild(store) {
                     Ok(true) => break,
                     Ok(false) => {}
+                    Err(error) if error.is_transient() => {
+                        tracing::warn!(%error, "the store cannot be read yet");
+                    }
                     Err(error) => return self.broken(error.to_string()),
                 },
                 Err(error @ OpenError::Io { .. }) => {

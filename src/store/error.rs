@@ -86,6 +86,15 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Whether the disk failed, or the system gave no thread, so that the same may be read later.
+    /// A file that ends too early looks alike here; opening the store anew tells it apart.
+    pub fn is_transient(&self) -> bool {
+        use redb::Error::{Io, PreviousIo};
+        matches!(self, Self::Redb(Io(_) | PreviousIo))
+    }
+}
+
 macro_rules! through_redb_error {
     ($target:ident: $($from:ident),*) => {$(
         impl From<redb::$from> for $target {
