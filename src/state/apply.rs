@@ -4,16 +4,13 @@
 
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use crate::view::{Change, Content, View};
+use crate::view::{AT_ONCE, Change, Content, View};
 
 use super::expiry::Expiry;
 use super::judge::PauseChange;
 use super::policy::{InForce, Switch};
 use super::request::{Answer, Done, Look, LookRequest, Waiting};
 use super::shared::Reading;
-
-/// Changes applied under one lock: some 0.2 ms of work.
-const AT_ONCE: usize = 16;
 
 /// Groups taken out under one lock: some 0.1 ms where they are neighbours, and 1 ms at most
 /// where they are not, of a million series and with a scrape that holds all.
@@ -120,7 +117,6 @@ pub(super) fn run(
     }
 }
 
-/// Each change is whole; a scrape need not wait for all of them.
 fn apply(view: &View, changes: &[Change]) {
     for alike in changes.chunk_by(|one, next| one.is_end() == next.is_end()) {
         if alike.first().is_some_and(Change::is_end) {

@@ -254,6 +254,17 @@ impl State {
         self.exposes
     }
 
+    /// Makes visible what time has changed, as [`Self::snapshot`] does; where it is much, not on
+    /// the runtime's own threads.
+    pub async fn catch_up(self: &Arc<Self>) {
+        let now = self.expiry().now();
+        if self.view().pass_some(now) {
+            let state = Arc::clone(self);
+            // What is left of it after a panic is up to whoever takes a snapshot.
+            let _ = tokio::task::spawn_blocking(move || state.view().pass(now)).await;
+        }
+    }
+
     /// All that has not expired, as of now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.view().pass(self.expiry().now());
