@@ -324,6 +324,37 @@ fn a_disk_that_fails_while_a_killed_store_is_opened_is_no_damage() {
 }
 
 #[test]
+fn a_start_that_cannot_store_how_clocks_were_set_is_refused_and_not_half_made() {
+    let bench = Bench::new();
+    let put = bench.gateway.send("PUT", "/metrics/job/a", "a 1\n");
+    assert_eq!(put.status, 200, "{}", put.text());
+    let disk = bench.disk.clone();
+    drop(bench);
+    let stored = disk.bytes();
+    // The wall clock was set back: the group's TTL clock starts now, and that is stored.
+    let hour_ago = UnixNanos(START.0 - 3_600_000_000_000);
+    for operations in 0.. {
+        let disk = Disk::holding(&stored);
+        let trouble = Trouble::FailsOnce(ErrorKind::HostUnreachable);
+        disk.trouble_after(operations, trouble);
+        match InProcess::start(disk.place(), Clock::manual(hour_ago).0) {
+            Ok(gateway) => {
+                let failed = disk.failed();
+                disk.heal();
+                let put = gateway.send("PUT", "/metrics/job/b", "b 1\n");
+                let story = format!("{failed:?} after {operations} operations");
+                assert_eq!(put.status, 200, "{story}: {}", put.text());
+                if failed.is_none() {
+                    assert!(operations > 20, "only {operations} operations");
+                    break;
+                }
+            }
+            Err(refusal) => assert!(refusal.contains("host unreachable"), "{refusal}"),
+        }
+    }
+}
+
+#[test]
 fn a_panic_of_the_writer_is_the_end_of_the_gateway_and_not_of_pushes_alone() {
     let disk = Disk::default();
     let opened = disk.clone();

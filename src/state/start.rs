@@ -90,9 +90,14 @@ pub enum StateError {
     /// The Pushgateway's persistence file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
-    /// What was imported could not be stored.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
+    /// The store takes no commit: of what was imported, or of how TTL clocks were set.
+    #[error("cannot use the store {path}: {reason}")]
+    Commit {
+        /// Its file.
+        path: PathBuf,
+        /// What the system said.
+        reason: CommitError,
+    },
     /// The system gives no more threads.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -136,7 +141,7 @@ impl State {
             pause,
             ended,
         } = restored;
-        store_clocks(&store, &reset);
+        store_clocks(&store, &reset)?;
         telemetry.set_store_bytes(store.size_bytes());
         telemetry.observe_reload(true, clock.wall().as_seconds_f64());
         show_sources(&telemetry, &policy);
@@ -256,24 +261,30 @@ fn open(
     let Some(import) = import else {
         return Ok((store, restored)); // Nothing to import.
     };
-    store.commit(&import.batch)?;
+    commit(&store, &import.batch)?;
     import.log(file);
     drop(import);
     let restored = store.read(restore)?;
     Ok((store, restored))
 }
 
-/// Stores how TTL clocks were set by the wall clock found. Where that cannot be stored the next
-/// start sets them again, by its own clock.
-fn store_clocks(store: &Store, reset: &Batch) {
+/// Stores how TTL clocks were set by the wall clock found.
+fn store_clocks(store: &Store, reset: &Batch) -> Result<(), StateError> {
     if reset.is_empty() {
-        return;
+        return Ok(());
     }
     let groups = reset.rows.len();
     tracing::warn!(groups, "the wall clock was set while the gateway was down");
-    if let Err(error) = store.commit(reset) {
-        tracing::warn!(%error, "what age groups have by it is not stored");
-    }
+    commit(store, reset)
+}
+
+/// After a commit that fails the store takes no other: nobody may be told that pushes are accepted.
+fn commit(store: &Store, batch: &Batch) -> Result<(), StateError> {
+    let failed = |reason| StateError::Commit {
+        path: store.place().path(),
+        reason,
+    };
+    store.commit(batch).map(drop).map_err(failed)
 }
 
 /// Shows from where TTLs can come from the start, so that the first expiry is an increase.
