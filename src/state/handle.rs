@@ -289,7 +289,7 @@ impl State {
         &self.shared.health
     }
 
-    pub(super) fn view(&self) -> &View {
+    pub(super) fn view(&self) -> &Arc<View> {
         &self.shared.view
     }
 

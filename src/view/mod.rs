@@ -21,7 +21,7 @@ mod slab;
 mod snapshot;
 mod ttls;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -235,9 +235,9 @@ impl View {
         self.lock().groups.ttls.below()
     }
 
-    /// Groups whose deadline has passed and that wait for a scrape.
-    pub fn held(&self, horizon: Horizon) -> HashSet<GroupKey> {
-        self.lock().groups.held(horizon)
+    /// The number of the last push of a group under a rule that holds; `None`: it is no such group.
+    pub fn held_push(&self, key: &GroupKey) -> Option<u64> {
+        self.lock().groups.held_push(key)
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {
