@@ -87,7 +87,8 @@ impl State {
     /// disk and can be scraped.
     ///
     /// # Errors
-    /// Nothing of the push is stored then; a refused one may leave a failure mark.
+    /// Nothing of a push that is refused is stored; it may leave a failure mark. One that could not
+    /// be written is stored as a whole or not at all: reopening the store tells.
     pub async fn store(&self, prepared: Prepared) -> Answer {
         let request = match prepared {
             Prepared::Push(push) => Request::Push(push),
