@@ -23,6 +23,7 @@ pub(super) struct StagedGroup {
     row: Option<RowWrite>,
     hidden: Option<Vec<HiddenFamily>>,
     /// Its override, or that it has none any more.
+    #[expect(clippy::option_option, reason = "that none is set is staged too")]
     pinned: Option<Option<Override>>,
 }
 

@@ -47,11 +47,7 @@ impl Judge<'_> {
                 return Ok(Err(Refused::OverQuota(OverQuota { stored, ..over })));
             }
             before.push(self.before(&push));
-            if let Ok(Done::Pushed { expires: at }) =
-                self.store(push, HiddenFamilies::new(), Vec::new())?
-            {
-                expires.push(at);
-            }
+            expires.push(self.store(push, HiddenFamilies::new(), Vec::new())?);
         }
         Ok(Ok(Done::PushedMany { expires }))
     }
