@@ -9,7 +9,7 @@ use crate::view::{AT_ONCE, Change, Content, View};
 use super::expiry::Expiry;
 use super::judge::PauseChange;
 use super::policy::{InForce, Switch};
-use super::request::{Answer, Done, Look, LookRequest, Waiting};
+use super::request::{Answers, Done, Look, LookRequest, Waiting, give};
 use super::shared::Reading;
 
 /// Groups taken out under one lock: some 0.1 ms where they are neighbours, and 1 ms at most
@@ -50,15 +50,6 @@ pub(super) enum Publication {
         /// Told when that can be scraped.
         shown: SyncSender<()>,
     },
-}
-
-/// Answers, with those who wait for them.
-type Answers = Vec<(Waiting, Answer)>;
-
-fn give(answers: Answers) {
-    for (waiting, answer) in answers {
-        waiting.answer(answer);
-    }
 }
 
 /// Publishes until the writer is gone. `expiry` is told when the first deadline comes closer.
