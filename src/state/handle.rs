@@ -26,6 +26,7 @@ use super::quota::Quota;
 use super::request::{Answer, Job, Look, LookRequest, Pause, Pin, Refused, Request};
 use super::scrapes::Scrapes;
 use super::shared::SharedStore;
+use super::start::StateSettings;
 
 /// The running state. Reads never wait for writes.
 #[derive(Debug)]
@@ -62,20 +63,18 @@ pub(super) struct Shared {
 impl State {
     pub(super) fn new(
         queue: mpsc::Sender<Job>,
-        clock: Clock,
-        (keep_history, exposes): (Duration, bool),
-        quota: Quota,
+        settings: StateSettings,
         shared: Shared,
         threads: Vec<JoinHandle<()>>,
     ) -> Self {
         Self {
             queue: Mutex::new(Some(queue)),
-            clock,
-            keep_history,
-            exposes,
+            clock: settings.clock,
+            keep_history: settings.keep_history,
+            exposes: settings.expose,
             drift_noted: AtomicBool::new(false),
             scrapes: Scrapes::default(),
-            quota,
+            quota: settings.quota,
             shared,
             forms: Forms::default(),
             readers: Arc::new(Semaphore::new(READERS)),
