@@ -89,7 +89,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Serves on `listeners`, at first 503, and loads the store. Returns when it is loaded.
+    /// Serves on `listeners` and loads the store, for which pushes and scrapes wait. Returns when it
+    /// is loaded.
     ///
     /// # Errors
     /// If the store cannot be used; nothing is served any more then.
@@ -144,6 +145,7 @@ impl Gateway {
         let (state, loaded) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
+                context.load_failed();
                 server.drain().await;
                 return Err(error);
             }

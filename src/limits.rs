@@ -73,6 +73,11 @@ pub const LABELS_PER_SERIES: usize = 512;
 /// address: proxies and NAT make many pushers look like one.
 pub const CONNECTIONS: usize = 4096;
 
+/// How long pushes, deletes and scrapes wait for the store while it is being loaded, else 503: a
+/// million series take a second, and who pushes from a cron job does not push again. Shorter than the
+/// 10 s after which Prometheus, and pushing clients that have a limit, give up unless told otherwise.
+pub const LOAD_TIME: Duration = Duration::from_secs(5);
+
 /// The listen queue handed to the kernel, which cuts it to its own bound.
 pub const LISTEN_BACKLOG: u32 = 4096;
 

@@ -1,6 +1,6 @@
-//! The walk-through of README.md, run as it stands there, by the real program and a real
-//! Prometheus: rules in a config file, a TTL by header, a pause, an expiry seen everywhere, a pin, a
-//! reload that shortens a rule.
+//! The walk-through of `docs/ttl-walkthrough.md`, run as it stands there, by the real program and a
+//! real Prometheus: rules in a config file, a TTL by header, a pause, an expiry seen everywhere, a
+//! pin, a reload that shortens a rule.
 
 mod support;
 
@@ -15,14 +15,13 @@ use support::http::request;
 use support::process::Gateway;
 use support::{LIMIT, eventually, output, repository_file};
 
-/// The blocks of commands of the section, in their order.
+/// The blocks of commands of the page, in their order.
 fn blocks() -> Vec<String> {
-    let readme = std::fs::read_to_string(repository_file("README.md")).expect("README.md");
-    let section = readme.split_once("\n## Walk-through\n").expect("a section");
-    let section = section.1.split("\n## ").next().unwrap_or_default();
+    let page = repository_file("docs/ttl-walkthrough.md");
+    let page = std::fs::read_to_string(page).expect("the page");
     let mut blocks = Vec::new();
     let mut within = false;
-    for line in section.lines() {
+    for line in page.lines() {
         let command = line.strip_prefix("    ");
         if command.is_some() && !within {
             blocks.push(String::new());
@@ -200,7 +199,7 @@ fn of_ci(reader: &Reader<'_>, gateway: &Gateway, [pinned, unpinned]: [&str; 2]) 
 }
 
 #[test]
-fn the_walk_through_of_the_readme_does_what_it_says() {
+fn the_walk_through_does_what_it_says() {
     let blocks = blocks();
     let [rules, scraping, pushes, late, gone, pinned, unpinned] = &blocks[..] else {
         panic!("seven blocks of commands: {blocks:#?}");

@@ -1,19 +1,22 @@
 //! What every request handler needs.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SetOnce};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Lists;
 use super::gate::Gate;
+use super::health::{LOADING, NOT_LOADED};
 use super::page::FormKey;
 use super::running::Running;
 use super::zipping::Compressors;
 use crate::clock::UnixNanos;
 use crate::config::PolicySource;
 use crate::format::name::NameRule;
-use crate::limits::{BODY_BYTES_IN_FLIGHT, DUMPS, LARGE_PUSHES, SCRAPES};
+use crate::limits::{BODY_BYTES_IN_FLIGHT, DUMPS, LARGE_PUSHES, LOAD_TIME, SCRAPES};
 use crate::settings::Paths;
 use crate::state::State;
 use crate::telemetry::Telemetry;
@@ -56,8 +59,8 @@ pub struct Doors {
 /// Shared by all connections.
 #[derive(Debug)]
 pub struct Context {
-    /// Empty until the store is loaded: until then pushes and scrapes get 503.
-    state: OnceLock<Arc<State>>,
+    /// Set when the store is loaded, to `None` if that has failed.
+    state: SetOnce<Option<Arc<State>>>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) limits: Limits,
     pub(super) site: Site,
@@ -93,7 +96,8 @@ pub struct Context {
 pub(super) const BODY_UNIT: usize = 1024;
 
 impl Context {
-    /// A context that answers 503 until [`Self::loaded`].
+    /// A context without a state. Until [`Self::loaded`] or [`Self::load_failed`] requests wait for
+    /// it or are answered 503.
     pub fn new(
         telemetry: Arc<Telemetry>,
         limits: Limits,
@@ -102,7 +106,7 @@ impl Context {
         started: UnixNanos,
     ) -> Self {
         Self {
-            state: OnceLock::new(),
+            state: SetOnce::new(),
             telemetry,
             limits,
             site,
@@ -125,7 +129,12 @@ impl Context {
     /// From now on requests are served from this state.
     pub fn loaded(&self, state: Arc<State>) {
         // A second call would be a defect; the first state stays.
-        let _ = self.state.set(state);
+        let _ = self.state.set(Some(state));
+    }
+
+    /// There will be no state: whoever waits for it is told at once.
+    pub fn load_failed(&self) {
+        let _ = self.state.set(None);
     }
 
     /// Waits until somebody asks by HTTP that the program ends.
@@ -135,6 +144,24 @@ impl Context {
 
     /// The state, once it is loaded.
     pub(super) fn state(&self) -> Option<&Arc<State>> {
-        self.state.get()
+        self.state.get()?.as_ref()
+    }
+
+    /// The state, which is waited for while it is being loaded: for as long as `patience`, and at
+    /// most for [`LOAD_TIME`].
+    ///
+    /// # Errors
+    /// Why there is none, for a 503.
+    pub(super) async fn loaded_state(
+        &self,
+        patience: Duration,
+    ) -> Result<&Arc<State>, &'static str> {
+        let loaded = match self.state.get() {
+            Some(loaded) => loaded,
+            None => timeout(patience.min(LOAD_TIME), self.state.wait())
+                .await
+                .map_err(|_| LOADING)?,
+        };
+        loaded.as_ref().ok_or(NOT_LOADED)
     }
 }

@@ -256,6 +256,12 @@ pub(super) fn time_limit(headers: &HeaderMap) -> Duration {
         .map_or(SCRAPE_TIME, |limit| limit.min(SCRAPE_TIME))
 }
 
+/// How long a scrape may wait before anything of it is answered: the other half of the scraper's
+/// time is for the answer.
+pub(super) fn patience(headers: &HeaderMap) -> Duration {
+    time_limit(headers) / 2
+}
+
 /// Cuts a connection after some time and then does `then`, unless what is returned is dropped before.
 /// A scraper that takes nothing would otherwise hold its snapshot for ever.
 pub(super) fn cut_after(

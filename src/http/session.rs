@@ -36,8 +36,8 @@ use super::route::{Page, Route, route};
 use super::scrape::{self, Scraper};
 use super::{lifecycle, page, reply};
 use crate::limits::{
-    CONNECTION_WINDOW, HEAD_BYTES, HEAD_BYTES_U32, HEADER_TIME, HEADERS, IDLE_TIME, PATH_BYTES,
-    STREAM_RESETS, STREAM_SEND_BYTES, STREAM_TIME, STREAM_WINDOW, STREAMS,
+    CONNECTION_WINDOW, HEAD_BYTES, HEAD_BYTES_U32, HEADER_TIME, HEADERS, IDLE_TIME, LOAD_TIME,
+    PATH_BYTES, STREAM_RESETS, STREAM_SEND_BYTES, STREAM_TIME, STREAM_WINDOW, STREAMS,
 };
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -206,34 +206,41 @@ impl Connection {
 
     async fn page(&self, page: Page, request: &Parts) -> Response {
         let context = &self.context;
-        let state = match page {
-            Page::Quit | Page::Reload if is_foreign(request) => return reply::foreign(),
-            Page::Healthy => return health::healthy(context, &request.method),
-            Page::Ready => return health::ready(context, &request.method),
-            Page::Quit => return lifecycle::quit(context),
+        match page {
+            Page::Quit | Page::Reload if is_foreign(request) => reply::foreign(),
+            Page::Healthy => health::healthy(context, &request.method),
+            Page::Ready => health::ready(context, &request.method),
+            Page::Quit => lifecycle::quit(context),
+            Page::Reload => match context.state() {
+                None => reply::unavailable(LOADING),
+                Some(state) => lifecycle::reload(context, state, request.uri.query()).await,
+            },
             // Screens are answered before.
-            Page::Scrape | Page::Reload | Page::Screen(_) => context.state(),
-        };
-        match (page, state) {
-            (_, None) => reply::unavailable(LOADING),
-            (Page::Reload, Some(state)) => {
-                lifecycle::reload(context, state, request.uri.query()).await
-            }
-            (_, Some(state)) => {
-                let scraper = Scraper {
-                    address: self.peer,
-                    is_get: request.method == Method::GET,
-                    connection: &self.stream,
-                    cut: &self.cut,
-                };
-                scrape::scrape(context, state, &request.headers, scraper).await
-            }
+            Page::Scrape | Page::Screen(_) => self.scrape(request).await,
         }
     }
 
+    async fn scrape(&self, request: &Parts) -> Response {
+        let context = &self.context;
+        let patience = scrape::patience(&request.headers);
+        let state = match context.loaded_state(patience).await {
+            Ok(state) => state,
+            Err(reason) => return reply::unavailable(reason),
+        };
+        let scraper = Scraper {
+            address: self.peer,
+            is_get: request.method == Method::GET,
+            connection: &self.stream,
+            cut: &self.cut,
+        };
+        scrape::scrape(context, state, &request.headers, scraper).await
+    }
+
     async fn group(&self, request: Request<Body>, key: Vec<u8>, ttl: Option<String>) -> Response {
-        let Some(state) = self.context.state() else {
-            return reply::unavailable(LOADING);
+        // Nothing of the body is read meanwhile.
+        let state = match self.context.loaded_state(LOAD_TIME).await {
+            Ok(state) => state,
+            Err(reason) => return reply::unavailable(reason),
         };
         let (parts, body) = request.into_parts();
         let deletes = parts.method == Method::DELETE;

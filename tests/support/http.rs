@@ -101,7 +101,8 @@ pub(crate) fn exchange(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-fn parse(raw: &[u8], is_head: bool) -> Response {
+/// An answer as it came, up to the end of its connection.
+pub(crate) fn parse(raw: &[u8], is_head: bool) -> Response {
     let shown = || String::from_utf8_lossy(raw);
     let end = raw.windows(4).position(|window| window == b"\r\n\r\n");
     let end = end.unwrap_or_else(|| panic!("no HTTP answer: {:?}", shown()));
