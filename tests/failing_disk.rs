@@ -84,6 +84,10 @@ impl Bench {
 
     fn recover(&self) {
         self.disk.heal();
+        self.await_ready();
+    }
+
+    fn await_ready(&self) {
         eventually(LIMIT, "a gateway that is ready again", || {
             self.hands.advance(WAIT);
             let answer = self.gateway.send("GET", "/-/ready", "");
@@ -214,6 +218,27 @@ fn one_failure_that_never_comes_again_is_recovered_from_too() {
 }
 
 #[test]
+fn a_disk_that_fails_again_at_any_operation_of_the_recovery_is_tried_again() {
+    let bench = Bench::new();
+    let mut crew = Pusher::crew(1);
+    for operations in 0.. {
+        let trouble = Trouble::FailsOnce(ErrorKind::HostUnreachable);
+        bench.disk.trouble_after(0, trouble);
+        bench.push_until_refused(&mut crew);
+        bench.disk.trouble_after(operations, trouble);
+        bench.await_ready();
+        let story = format!("a recovery that failed after {operations} operations");
+        let Some(failed) = bench.disk.failed() else {
+            let enough = "operations: opening twice, a commit, and all that is read";
+            assert!(operations > 50, "only {operations} {enough}");
+            break;
+        };
+        bench.disk.heal();
+        bench.assert_recovered(&mut crew, &format!("{story}, {failed:?}"));
+    }
+}
+
+#[test]
 fn what_a_failed_sync_left_in_memory_is_not_taken_for_what_is_on_disk() {
     let bench = Bench::new();
     let mut crew = Pusher::crew(2);
@@ -294,6 +319,37 @@ fn a_disk_that_fails_while_a_killed_store_is_opened_is_no_damage() {
             let gateway = gateway.unwrap_or_else(|refusal| panic!("{operations}: {refusal}"));
             let faults = compare(&mut crew, &gateway.metrics());
             assert!(faults.is_empty(), "{operations}:\n{}", faults.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn a_start_that_cannot_store_how_clocks_were_set_is_refused_and_not_half_made() {
+    let bench = Bench::new();
+    let put = bench.gateway.send("PUT", "/metrics/job/a", "a 1\n");
+    assert_eq!(put.status, 200, "{}", put.text());
+    let disk = bench.disk.clone();
+    drop(bench);
+    let stored = disk.bytes();
+    // The wall clock was set back: the group's TTL clock starts now, and that is stored.
+    let hour_ago = UnixNanos(START.0 - 3_600_000_000_000);
+    for operations in 0.. {
+        let disk = Disk::holding(&stored);
+        let trouble = Trouble::FailsOnce(ErrorKind::HostUnreachable);
+        disk.trouble_after(operations, trouble);
+        match InProcess::start(disk.place(), Clock::manual(hour_ago).0) {
+            Ok(gateway) => {
+                let failed = disk.failed();
+                disk.heal();
+                let put = gateway.send("PUT", "/metrics/job/b", "b 1\n");
+                let story = format!("{failed:?} after {operations} operations");
+                assert_eq!(put.status, 200, "{story}: {}", put.text());
+                if failed.is_none() {
+                    assert!(operations > 20, "only {operations} operations");
+                    break;
+                }
+            }
+            Err(refusal) => assert!(refusal.contains("host unreachable"), "{refusal}"),
         }
     }
 }

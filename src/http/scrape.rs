@@ -65,6 +65,7 @@ pub(super) async fn scrape(
             move || telemetry.count_cut_scrapes(CutScrape::Slow, 1)
         }),
     };
+    state.catch_up().await;
     let (snapshot, offer) = snapshot_for(state, negotiate(accept)).await;
     let clashes = clashes(&snapshot).await;
     let frames = frames(context, state, &snapshot, &clashes);

@@ -30,12 +30,12 @@ pub fn check(families: &[Family<'_>], key: &GroupKey, own: OwnKind) -> Result<()
         return Err(Refusal::unmarked(own));
     }
     let plain_key = has_plain_names(key);
-    let mut faults: Vec<String> = families
+    let faults: Vec<String> = families
         .iter()
         .flat_map(|family| family_faults(family, key, plain_key))
+        .chain(suffix_collisions(families))
         .take(NAMED_FAULTS)
         .collect();
-    faults.extend(suffix_collisions(families));
     if faults.is_empty() {
         Ok(())
     } else {
@@ -64,7 +64,7 @@ pub fn family_fault(family: &Family<'_>, key: &GroupKey, own: OwnKind) -> Option
 
 /// Whether families of one push collide by a suffix, such as `s_count` and a summary `s`.
 pub fn collide(families: &[Family<'_>]) -> bool {
-    !suffix_collisions(families).is_empty()
+    suffix_collisions(families).next().is_some()
 }
 
 /// A family that would break one of the gateway's own.
@@ -213,25 +213,20 @@ fn printed_fault(key: &GroupKey, plain_key: bool, metric: &Metric<'_>) -> Option
 /// Bytes of the longest of [`Kind::suffixes`].
 const SUFFIX_BYTES: usize = "_bucket".len();
 
-fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
+fn suffix_collisions<'a>(families: &'a [Family<'_>]) -> impl Iterator<Item = String> + 'a {
     // Families are sorted by name: see `rewrite`.
-    let kind = |name: &str| {
+    let kind = move |name: &str| {
         let at = families.binary_search_by(|family| family.name.as_ref().cmp(name));
         at.ok().map(|at| families[at].kind)
     };
-    let collision = |family: &Family<'_>| {
+    families.iter().filter_map(move |family| {
         Kind::bases(&family.name).find_map(|(base, suffix)| {
             let kind = kind(base)?;
             kind.suffixes()
                 .contains(&suffix)
                 .then(|| collides(&family.name, kind, base))
         })
-    };
-    families
-        .iter()
-        .filter_map(collision)
-        .take(NAMED_FAULTS)
-        .collect()
+    })
 }
 
 #[cfg(test)]
@@ -348,5 +343,12 @@ mod tests {
             "{}",
             &text[..200]
         );
+        // Of all kinds together.
+        let collide = |n| format!("s{n}_count 1\n# TYPE s{n} summary\ns{n} 1\n");
+        let body = "a 1\n".repeat(61) + &(0..100).map(collide).collect::<String>();
+        let text = refusal(&[], &body).expect("duplicates").to_string();
+        assert!(text.contains("100 error(s) occurred:"), "{}", &text[..200]);
+        assert_eq!(text.matches("was collected before").count(), 60);
+        assert_eq!(text.matches("collides with").count(), 40);
     }
 }

@@ -18,7 +18,6 @@ use crate::ttl::Horizon;
 use crate::view::GroupId;
 
 use super::index::{FamilyUse, Group, Index, JobNames, NameSet, Obstacle};
-use super::load::damaged;
 use super::prepare::{PreparedFamily, PreparedPush};
 use super::request::Method;
 use super::signature::Signature;
@@ -385,13 +384,17 @@ fn quoted(name: &str) -> String {
 }
 
 fn open(key: &GroupKey, packed: &Packed) -> Result<Unpacked, ReadError> {
-    packed.open().map_err(|reason| damaged(key, reason))
+    packed
+        .open()
+        .map_err(|reason| ReadError::damaged(key, reason))
 }
 
 fn families<'a>(key: &GroupKey, unpacked: &'a Unpacked) -> Result<Vec<FamilyRef<'a>>, ReadError> {
-    unpacked.families().map_err(|reason| damaged(key, reason))
+    unpacked
+        .families()
+        .map_err(|reason| ReadError::damaged(key, reason))
 }
 
 fn metrics<'a>(key: &GroupKey, family: FamilyRef<'a>) -> Result<Vec<Metric<'a>>, ReadError> {
-    decode_metrics(family.metrics).map_err(|reason| damaged(key, reason))
+    decode_metrics(family.metrics).map_err(|reason| ReadError::damaged(key, reason))
 }

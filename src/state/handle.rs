@@ -26,6 +26,7 @@ use super::quota::Quota;
 use super::request::{Answer, Job, Look, LookRequest, Pause, Pin, Refused, Request};
 use super::scrapes::Scrapes;
 use super::shared::SharedStore;
+use super::start::StateSettings;
 
 /// The running state. Reads never wait for writes.
 #[derive(Debug)]
@@ -62,20 +63,18 @@ pub(super) struct Shared {
 impl State {
     pub(super) fn new(
         queue: mpsc::Sender<Job>,
-        clock: Clock,
-        (keep_history, exposes): (Duration, bool),
-        quota: Quota,
+        settings: StateSettings,
         shared: Shared,
         threads: Vec<JoinHandle<()>>,
     ) -> Self {
         Self {
             queue: Mutex::new(Some(queue)),
-            clock,
-            keep_history,
-            exposes,
+            clock: settings.clock,
+            keep_history: settings.keep_history,
+            exposes: settings.expose,
             drift_noted: AtomicBool::new(false),
             scrapes: Scrapes::default(),
-            quota,
+            quota: settings.quota,
             shared,
             forms: Forms::default(),
             readers: Arc::new(Semaphore::new(READERS)),
@@ -87,7 +86,8 @@ impl State {
     /// disk and can be scraped.
     ///
     /// # Errors
-    /// Nothing of the push is stored then; a refused one may leave a failure mark.
+    /// Nothing of a push that is refused is stored; it may leave a failure mark. One that could not
+    /// be written is stored as a whole or not at all: reopening the store tells.
     pub async fn store(&self, prepared: Prepared) -> Answer {
         let request = match prepared {
             Prepared::Push(push) => Request::Push(push),
@@ -254,6 +254,17 @@ impl State {
         self.exposes
     }
 
+    /// Makes visible what time has changed, as [`Self::snapshot`] does; where it is much, not on
+    /// the runtime's own threads.
+    pub async fn catch_up(self: &Arc<Self>) {
+        let now = self.expiry().now();
+        if self.view().pass_some(now) {
+            let state = Arc::clone(self);
+            // What is left of it after a panic is up to whoever takes a snapshot.
+            let _ = tokio::task::spawn_blocking(move || state.view().pass(now)).await;
+        }
+    }
+
     /// All that has not expired, as of now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.view().pass(self.expiry().now());
@@ -278,7 +289,7 @@ impl State {
         &self.shared.health
     }
 
-    pub(super) fn view(&self) -> &View {
+    pub(super) fn view(&self) -> &Arc<View> {
         &self.shared.view
     }
 

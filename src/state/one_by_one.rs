@@ -35,13 +35,8 @@ pub(super) fn judge_each(
     staged: &Staged<'_>,
     now: Horizon,
 ) -> Result<Verdicts, ReadError> {
-    let damaged = |reason, push: &PreparedPush| ReadError::Damaged {
-        group: push.key.to_string(),
-        reason,
-    };
-    let singles = push
-        .take_singles()
-        .map_err(|reason| damaged(reason, push))?;
+    let singles = push.take_singles();
+    let singles = singles.map_err(|reason| ReadError::damaged(&push.key, reason))?;
     let mut judged = Verdicts::default();
     for mut single in singles {
         let own_fault = single.families.first().and_then(|f| f.fault.clone());

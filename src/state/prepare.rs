@@ -109,30 +109,12 @@ impl Prepared {
 pub fn prepare(
     key: GroupKey,
     method: Method,
-    mut families: Vec<Family<'_>>,
+    families: Vec<Family<'_>>,
     pushed_ttl: Option<Ttl>,
     pusher: Pusher,
     own: OwnKind,
 ) -> Result<Prepared, Unstorable> {
-    rewrite_bounded(&key, &mut families)?;
-    if let Err(refusal) = check(&families, &key, own) {
-        if !refusal.leaves_mark {
-            return Err(Unstorable::Refused(refusal));
-        }
-        return Ok(Prepared::Failed(Box::new(FailedPush {
-            key,
-            pusher,
-            pushed_ttl,
-            refusal,
-            hides: false,
-        })));
-    }
-    let push = PreparedPush::of(key, method, &families, |_| None)?;
-    Ok(Prepared::Push(Box::new(PreparedPush {
-        pushed_ttl,
-        pusher,
-        ..push
-    })))
+    prepare_either(key, method, families, (pushed_ttl, pusher), own, false)
 }
 
 /// The same for a gateway that hides what fails its check: the push is refused only for its
@@ -143,37 +125,46 @@ pub fn prepare(
 pub fn prepare_hiding(
     key: GroupKey,
     method: Method,
-    mut families: Vec<Family<'_>>,
+    families: Vec<Family<'_>>,
     pushed_ttl: Option<Ttl>,
     pusher: Pusher,
     own: OwnKind,
 ) -> Result<Prepared, Unstorable> {
+    prepare_either(key, method, families, (pushed_ttl, pusher), own, true)
+}
+
+fn prepare_either(
+    key: GroupKey,
+    method: Method,
+    mut families: Vec<Family<'_>>,
+    (pushed_ttl, pusher): (Option<Ttl>, Pusher),
+    own: OwnKind,
+    hides: bool,
+) -> Result<Prepared, Unstorable> {
     rewrite_bounded(&key, &mut families)?;
-    if let Err(refusal) = check_timestamps(&families) {
+    let checked = if hides {
+        check_timestamps(&families)
+    } else {
+        check(&families, &key, own)
+    };
+    if let Err(refusal) = checked {
+        if !refusal.leaves_mark {
+            return Err(Unstorable::Refused(refusal));
+        }
         return Ok(Prepared::Failed(Box::new(FailedPush {
             key,
             pusher,
             pushed_ttl,
             refusal,
-            hides: true,
+            hides,
         })));
     }
-    let faults: Vec<Option<String>> = families
-        .iter()
-        .map(|family| family_fault(family, &key, own))
-        .collect();
-    let is_faulty = faults.iter().any(Option::is_some) || collide(&families);
     let mut push = PreparedPush::of(key, method, &families, |_| None)?;
-    for (family, fault) in push.families.iter_mut().zip(faults) {
-        family.fault = fault;
+    (push.pushed_ttl, push.pusher) = (pushed_ttl, pusher);
+    if hides {
+        push.hide_faults(&families, own);
     }
-    Ok(Prepared::Push(Box::new(PreparedPush {
-        hides: true,
-        is_faulty,
-        pushed_ttl,
-        pusher,
-        ..push
-    })))
+    Ok(Prepared::Push(Box::new(push)))
 }
 
 /// Renders families one behind the other: one text for the whole push, of which each family
@@ -290,20 +281,18 @@ impl PreparedPush {
             series: prepared.series,
         });
         let packed = Packed::of(&fresh.collect::<Vec<_>>());
-        let text = prepared.iter().map(|family| family.rendered.text.len());
-        Ok(Self {
-            key,
-            identity,
-            method,
-            bytes: packed.len() + text.sum::<usize>(),
-            packed,
-            families: prepared,
-            hides: false,
-            is_faulty: false,
-            pushed_ttl: None,
-            pusher: Pusher::default(),
-            share: None,
-        })
+        Ok(Self::of_prepared((key, identity), method, prepared, packed))
+    }
+
+    /// Makes it one that hides what may not be shown, and notes what is wrong with each of its
+    /// families by itself.
+    fn hide_faults(&mut self, families: &[Family<'_>], own: OwnKind) {
+        for (prepared, family) in self.families.iter_mut().zip(families) {
+            prepared.fault = family_fault(family, &self.key, own);
+        }
+        let mut prepared = self.families.iter();
+        self.is_faulty = prepared.any(|family| family.fault.is_some()) || collide(families);
+        self.hides = true;
     }
 
     /// Takes its families out, as one push each that leaves the others of their group alone.
@@ -313,18 +302,9 @@ impl PreparedPush {
     pub(super) fn take_singles(&mut self) -> Result<Vec<Self>, &'static str> {
         let families = std::mem::take(&mut self.families);
         let facts = self.packed.unpack()?;
-        let single = |(family, facts)| Self {
-            key: self.key.clone(),
-            identity: self.identity.clone(),
-            method: Method::Merge,
-            families: vec![family],
-            packed: Packed::pack(&[facts]),
-            hides: true,
-            is_faulty: false,
-            pushed_ttl: None,
-            pusher: Pusher::default(),
-            bytes: 0,
-            share: None,
+        let single = |(family, facts)| {
+            let key = (self.key.clone(), self.identity.clone());
+            Self::of_prepared(key, Method::Merge, vec![family], Packed::pack(&[facts]))
         };
         Ok(families.into_iter().zip(facts).map(single).collect())
     }
@@ -346,20 +326,33 @@ impl PreparedPush {
             metrics,
         };
         let rendered = render(&family.name, &family, identity);
-        let family = prepare_family(&family, rendered);
-        Ok(Self {
-            key: key.clone(),
-            identity: identity.clone(),
-            method: Method::Merge,
-            families: vec![family],
-            packed: Packed::pack(&[facts]),
-            hides: true,
+        let families = vec![prepare_family(&family, rendered)];
+        let key = (key.clone(), identity.clone());
+        let packed = Packed::pack(&[facts]);
+        Ok(Self::of_prepared(key, Method::Merge, families, packed))
+    }
+
+    /// A push of families that were prepared, by nobody in particular.
+    fn of_prepared(
+        (key, identity): (GroupKey, Identity),
+        method: Method,
+        families: Vec<PreparedFamily>,
+        packed: Packed,
+    ) -> Self {
+        let text = families.iter().map(|family| family.rendered.text.len());
+        Self {
+            key,
+            identity,
+            method,
+            bytes: packed.len() + text.sum::<usize>(),
+            families,
+            packed,
+            hides: false,
             is_faulty: false,
             pushed_ttl: None,
             pusher: Pusher::default(),
-            bytes: 0,
             share: None,
-        })
+        }
     }
 
     /// See [`Prepared::bytes`].

@@ -175,6 +175,16 @@ pub(super) struct Waiting {
     _shares: Vec<OwnedSemaphorePermit>,
 }
 
+/// Answers, with those who wait for them.
+pub(super) type Answers = Vec<(Waiting, Answer)>;
+
+/// Gives each its answer.
+pub(super) fn give(answers: Answers) {
+    for (waiting, answer) in answers {
+        waiting.answer(answer);
+    }
+}
+
 impl Request {
     /// The pushes in it.
     fn pushes(&mut self) -> &mut [PreparedPush] {

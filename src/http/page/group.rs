@@ -277,10 +277,8 @@ fn series(
     most: usize,
     budget: usize,
 ) -> Result<Series, ReadError> {
-    let metrics = decode_metrics(&facts.metrics).map_err(|reason| ReadError::Damaged {
-        group: key.to_string(),
-        reason,
-    })?;
+    let metrics =
+        decode_metrics(&facts.metrics).map_err(|reason| ReadError::damaged(key, reason))?;
     let (mut rows, mut end) = (String::new(), first);
     for metric in metrics.iter().skip(first).take(most) {
         if rows.len() >= budget {
