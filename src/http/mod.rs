@@ -6,6 +6,7 @@ mod connection;
 mod context;
 mod foreign;
 mod gate;
+mod handover;
 mod handshake;
 mod health;
 mod lifecycle;

@@ -19,6 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::Busy;
 use super::context::Context;
+use super::handover::Handover;
 use super::reply;
 use super::zipping::Zipping;
 use crate::clock::Stopwatch;
@@ -80,14 +81,16 @@ pub(super) async fn scrape(
         scraper: scraper.address,
     };
     drop(snapshot);
+    let handover = scraper.is_get.then(|| {
+        let state = Arc::clone(state);
+        Handover::new(scraper.connection.clone(), move || {
+            state.note_scrape(&shown);
+        })
+    });
     let done = Done {
         context: Arc::clone(context),
         watch,
-        whole: scraper.is_get.then(|| Whole {
-            state: Arc::clone(state),
-            shown,
-            connection: scraper.connection.clone(),
-        }),
+        handover: handover.clone(),
         _lease: lease,
     };
     let encodings = headers
@@ -109,7 +112,9 @@ pub(super) async fn scrape(
             Body::new(ahead(gzip(printed(frames, layout)), holding, done))
         }
     };
-    reply::exposition(body, offer, zipped)
+    let mut response = reply::exposition(body, offer, zipped);
+    handover.map(|handover| response.extensions_mut().insert(handover));
+    response
 }
 
 /// What a scrape is made of, and the offer that it answers: text while the store, from
@@ -298,34 +303,16 @@ struct Lease {
 pub(super) struct Done {
     context: Arc<Context>,
     watch: Stopwatch,
-    whole: Option<Whole>,
+    handover: Option<Handover>,
     _lease: Lease,
 }
 
 impl Done {
-    /// The last of the answer is being handed to the connection.
-    pub(super) fn last(&mut self) {
-        if let Some(whole) = self.whole.take() {
-            whole.tell();
+    /// The last of the answer is being given.
+    pub(super) fn last(&self) {
+        if let Some(handover) = &self.handover {
+            handover.complete();
         }
-    }
-}
-
-/// What is noted when an answer has been handed over whole.
-struct Whole {
-    state: Arc<State>,
-    shown: Shown,
-    connection: Busy,
-}
-
-impl Whole {
-    fn tell(self) {
-        let Self {
-            state,
-            shown,
-            connection,
-        } = self;
-        connection.once_handed_over(move || state.note_scrape(&shown));
     }
 }
 
