@@ -163,6 +163,12 @@ impl Gateway {
         (self.running, self.address) = (Some(running), address);
     }
 
+    /// How many tasks there are: more than at first while connections last.
+    pub(crate) fn tasks(&self) -> usize {
+        let runtime = self.runtime.as_ref().expect("a runtime");
+        runtime.metrics().num_alive_tasks()
+    }
+
     /// Whether somebody has asked by HTTP that the gateway ends.
     pub(crate) fn is_to_quit(&self) -> bool {
         use std::future::Future as _;
