@@ -100,7 +100,7 @@ pub(super) fn exposition(body: Body, offer: Offer, gzip: bool) -> Response {
     response
 }
 
-/// A plain error: `text` and a newline.
+/// A plain error: `text` and a newline; a 503 says when to try again.
 pub(super) fn error(status: StatusCode, text: impl Display) -> Response {
     tracing::debug!(status = status.as_u16(), %text, "a request is refused");
     let mut response = Response::new(Body::from(format!("{text}\n")));
@@ -108,6 +108,9 @@ pub(super) fn error(status: StatusCode, text: impl Display) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, TEXT);
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, RETRY_SECONDS);
+    }
     response
 }
 
@@ -208,29 +211,24 @@ pub(super) fn bad_request(text: impl Display) -> Response {
 
 /// 503 with `Retry-After`.
 pub(super) fn unavailable(text: impl Display) -> Response {
-    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, text);
-    response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
-    response
+    error(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 /// What the writer would not do.
 pub(super) fn refused(refused: &Refused) -> Response {
     match refused {
-        Refused::Inconsistent(refusal) => bad_request(refusal),
-        Refused::InBatch { at, key, refusal } => {
-            bad_request(format_args!("group {at} {key}: {refusal}"))
-        }
-        Refused::NoSuchGroup(key) => error(StatusCode::NOT_FOUND, format!("no group {key}")),
-        Refused::Unavailable(reason) => unavailable(format_args!("not stored: {reason}")),
-        Refused::Busy => unavailable("not stored: too many pushes are waiting"),
-        Refused::OverQuota(over) => error(
-            StatusCode::INSUFFICIENT_STORAGE,
-            format!("not stored: {over}"),
-        ),
-        Refused::DiskFull(reason) => {
-            let text = format!("not stored, the disk is full: {reason}");
-            error(StatusCode::INSUFFICIENT_STORAGE, text)
-        }
+        Refused::Unavailable(_) => unavailable(format_args!("not stored: {refused}")),
+        _ => error(status_of(refused), refused),
+    }
+}
+
+/// The status for what the writer would not do, whatever form the answer has.
+pub(super) fn status_of(refused: &Refused) -> StatusCode {
+    match refused {
+        Refused::Inconsistent(_) | Refused::InBatch { .. } => StatusCode::BAD_REQUEST,
+        Refused::NoSuchGroup(_) => StatusCode::NOT_FOUND,
+        Refused::Unavailable(_) | Refused::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        Refused::OverQuota(_) | Refused::DiskFull(_) => StatusCode::INSUFFICIENT_STORAGE,
     }
 }
 

@@ -233,11 +233,12 @@ impl Writer {
             }
             Err(failed) => {
                 // First, so that whoever is answered finds the gateway saying the same.
+                let full = matches!(failed.refused, Refused::DiskFull(_));
                 let reason = failed.reason.clone();
-                self.parts.health.set(Status::Refusing { reason });
+                self.parts.health.set(Status::Refusing { reason, full });
                 let refused = |waiting| (waiting, Err(failed.refused.clone()));
                 answer(waiting.into_iter().map(refused).collect());
-                self.recover(&failed.reason);
+                self.recover(&failed);
             }
         }
     }
@@ -278,9 +279,9 @@ impl Writer {
 
     /// Refuses everything until the store has been opened anew, rebuilt from, and
     /// has taken a commit. Nothing derived from it before is kept.
-    fn recover(&mut self, reason: &str) {
+    fn recover(&mut self, failed: &Failed) {
         tracing::error!(
-            reason,
+            reason = failed.reason,
             "a batch was not stored; pushes are refused until the store works"
         );
         let Some(store) = self.store.take() else {
@@ -290,7 +291,7 @@ impl Writer {
         drop(store);
         let mut pause = REOPEN_FIRST;
         loop {
-            if !self.refuse_for(pause, reason) {
+            if !self.refuse_for(pause, &failed.refused) {
                 return;
             }
             pause = (pause * 2).min(REOPEN_LONGEST);
@@ -343,7 +344,7 @@ impl Writer {
     }
 
     /// Answers all that comes for a while; false when nothing can come any more.
-    fn refuse_for(&mut self, pause: Duration, reason: &str) -> bool {
+    fn refuse_for(&mut self, pause: Duration, refused: &Refused) -> bool {
         let clock = &self.parts.clock;
         let end = clock.ttl_now().plus(pause);
         loop {
@@ -356,9 +357,8 @@ impl Writer {
             };
             match self.parts.runtime.block_on(next) {
                 Some(Some(job)) => {
-                    let refused = Refused::Unavailable(reason.to_owned());
                     if let Job::Judge(_, waiting) | Job::Policy(_, waiting) = job {
-                        answer(vec![(waiting, Err(refused))]);
+                        answer(vec![(waiting, Err(refused.clone()))]);
                     }
                 }
                 Some(None) => return false,

@@ -78,7 +78,7 @@ impl Default for Options {
 
 /// A gateway on a free port of 127.0.0.1 with its store in a temporary folder.
 pub(crate) struct Gateway {
-    runtime: Option<Runtime>,
+    pub(crate) runtime: Option<Runtime>,
     running: Option<Running>,
     address: SocketAddr,
     hands: ManualClock,
@@ -161,12 +161,6 @@ impl Gateway {
         let settings = settings(&self.folder, &self.options, self.clock.clone());
         let (running, address) = run(runtime, settings);
         (self.running, self.address) = (Some(running), address);
-    }
-
-    /// How many tasks there are: more than at first while connections last.
-    pub(crate) fn tasks(&self) -> usize {
-        let runtime = self.runtime.as_ref().expect("a runtime");
-        runtime.metrics().num_alive_tasks()
     }
 
     /// Whether somebody has asked by HTTP that the gateway ends.
