@@ -169,15 +169,19 @@ impl Gateway {
         &self.addresses
     }
 
-    /// Reads TTL rules anew, all or nothing.
+    /// Reads TTL rules anew, all or nothing. What is returned needs the gateway no longer.
     ///
     /// # Errors
     /// Names all faults; the rules that were in force stay.
-    pub async fn reload(&self, source: &PolicySource) -> Result<(), String> {
-        reload_policy(&self.state, source, false)
-            .await
-            .map(drop)
-            .map_err(|error| error.to_string())
+    pub fn reload(
+        &self,
+        source: PolicySource,
+    ) -> impl Future<Output = Result<(), String>> + Send + use<> {
+        let (turns, state) = (Arc::clone(&self.context.reloading), Arc::clone(&self.state));
+        async move {
+            let reloaded = reload_policy(&turns, &state, source).await;
+            reloaded.map_err(|error| error.to_string())
+        }
     }
 
     /// Waits until the store is lost for good; says why.

@@ -110,7 +110,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         tokio::select! {
             event = signals.next() => match event {
                 // Faults are logged and exported where they are found.
-                Event::Reload => drop(gateway.reload(&policy_source).await),
+                Event::Reload => drop(tokio::spawn(gateway.reload(policy_source.clone()))),
                 Event::Stop(signal) => {
                     tracing::info!(signal, "stopping: requests in flight are finished first");
                     break None;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SetOnce};
+use tokio::sync::{Mutex, Semaphore, SetOnce};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +72,8 @@ pub struct Context {
     pub(super) admin: bool,
     /// Where TTL rules are read from anew; `None`: `--web.enable-lifecycle` is off.
     pub(super) reload: Option<PolicySource>,
+    /// Held by the reload whose turn it is.
+    pub(crate) reloading: Arc<Mutex<()>>,
     /// What shows that a form was made by this process.
     pub(super) forms: FormKey,
     /// Lists of the API of which more pages may be asked for.
@@ -114,6 +116,7 @@ impl Context {
             quit: CancellationToken::new(),
             admin: doors.admin,
             reload: doors.reload,
+            reloading: Arc::default(),
             forms: FormKey::new(),
             lists: Lists::default(),
             gate: doors.gate,

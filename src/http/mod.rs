@@ -19,6 +19,7 @@ mod running;
 mod scrape;
 mod serve;
 mod session;
+mod to_the_end;
 mod zipping;
 
 pub use context::{Context, Doors, Limits, Site};

@@ -30,6 +30,7 @@ use super::body::{BodyError, receive};
 use super::context::Context;
 use super::foreign::is_foreign;
 use super::health::LOADING;
+use super::to_the_end::Panicked;
 use super::{reply, route};
 
 use crate::format::name::NameRule;
@@ -77,25 +78,19 @@ impl ApiError {
 
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
-        let (status, text) = match refused {
-            Refused::Inconsistent(refusal) => (StatusCode::BAD_REQUEST, refusal.to_string()),
-            Refused::InBatch { at, key, refusal } => {
-                let text = format!("group {at} {key}: {refusal}");
-                (StatusCode::BAD_REQUEST, text)
-            }
-            Refused::NoSuchGroup(key) => (StatusCode::NOT_FOUND, format!("no group {key}")),
-            Refused::Unavailable(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
-            Refused::OverQuota(over) => {
-                let text = format!("not stored: {over}");
-                (StatusCode::INSUFFICIENT_STORAGE, text)
-            }
-            Refused::DiskFull(reason) => (StatusCode::INSUFFICIENT_STORAGE, reason),
-            Refused::Busy => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many pushes are waiting".to_owned(),
-            ),
-        };
-        Self { status, text }
+        Self {
+            status: reply::status_of(&refused),
+            text: refused.to_string(),
+        }
+    }
+}
+
+impl From<Panicked> for ApiError {
+    fn from(panic: Panicked) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            text: panic.to_string(),
+        }
     }
 }
 
@@ -362,7 +357,7 @@ async fn dispatch(
         }
         Route::Push => batch::push(context, state, &parts, body, peer).await,
         Route::Pin(key) if parts.method == Method::DELETE => {
-            admin::unpin(state, key_of(&key)?, &by).await
+            admin::unpin(state, key_of(&key)?, by).await
         }
         Route::Pin(key) => {
             let key = key_of(&key)?;
@@ -375,11 +370,11 @@ async fn dispatch(
             let body = json(context, &parts, body).await?;
             matching::pin(state, &query, body, by).await
         }
-        Route::Touch(key) => admin::touch(state, key_of(&key)?, &by).await,
+        Route::Touch(key) => admin::touch(state, key_of(&key)?, by).await,
         Route::DeleteGroups => matching::delete(state, &query, by).await,
-        Route::Reap => admin::reap(state, &query, &by).await,
+        Route::Reap => admin::reap(state, &query, by).await,
         Route::Pause => admin::pause(state, json(context, &parts, body).await?, by).await,
-        Route::Resume => admin::resume(state, &by).await,
+        Route::Resume => admin::resume(state, by).await,
         // Answered before.
         Route::OpenApi | Route::Status | Route::Metrics | Route::Wipe => {
             Ok(serde_json::Value::Null)

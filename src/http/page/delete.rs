@@ -25,6 +25,7 @@ use crate::http::api::{ApiError, Query, body_error, delete_all, read};
 use crate::http::body::receive;
 use crate::http::context::Context;
 use crate::http::foreign::called_foreign;
+use crate::http::to_the_end::to_the_end;
 use crate::limits::API_BODY;
 use crate::model::GroupKey;
 use crate::state::{Done, State};
@@ -134,12 +135,15 @@ pub(super) async fn carry_out(
     }
     let key = key_of(form.one("key")?)?;
     confirmed(key.as_bytes())?;
-    let done = state.delete(key.clone(), by.clone()).await?;
-    if matches!(done, Done::Deleted { groups: 0, .. }) {
-        return Err(no_group(&key));
-    }
-    tracing::info!(group = %key, by, "group deleted on the web page");
-    Ok(Shown::Done)
+    to_the_end(state, |state| async move {
+        let done = state.delete(key.clone(), by.clone()).await?;
+        if matches!(done, Done::Deleted { groups: 0, .. }) {
+            return Err(no_group(&key));
+        }
+        tracing::info!(group = %key, by, "group deleted on the web page");
+        Ok(Shown::Done)
+    })
+    .await
 }
 
 /// The fields of a form.
