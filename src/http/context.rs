@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::Lists;
 use super::gate::Gate;
-use super::health::{LOADING, NOT_LOADED};
+use super::health::{LOADING, NOT_LOADED, STOPPED};
 use super::page::FormKey;
 use super::running::Running;
 use super::zipping::Compressors;
@@ -59,8 +59,8 @@ pub struct Doors {
 /// Shared by all connections.
 #[derive(Debug)]
 pub struct Context {
-    /// Set when the store is loaded, to `None` if that has failed.
-    state: SetOnce<Option<Arc<State>>>,
+    /// Set when the store is loaded, or to why it never will be.
+    state: SetOnce<Result<Arc<State>, &'static str>>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) limits: Limits,
     pub(super) site: Site,
@@ -132,12 +132,17 @@ impl Context {
     /// From now on requests are served from this state.
     pub fn loaded(&self, state: Arc<State>) {
         // A second call would be a defect; the first state stays.
-        let _ = self.state.set(Some(state));
+        let _ = self.state.set(Ok(state));
     }
 
     /// There will be no state: whoever waits for it is told at once.
     pub fn load_failed(&self) {
-        let _ = self.state.set(None);
+        let _ = self.state.set(Err(NOT_LOADED));
+    }
+
+    /// The same because the gateway is stopped before.
+    pub fn load_abandoned(&self) {
+        let _ = self.state.set(Err(STOPPED));
     }
 
     /// Waits until somebody asks by HTTP that the program ends.
@@ -147,7 +152,7 @@ impl Context {
 
     /// The state, once it is loaded.
     pub(super) fn state(&self) -> Option<&Arc<State>> {
-        self.state.get()?.as_ref()
+        self.state.get()?.as_ref().ok()
     }
 
     /// The state, which is waited for while it is being loaded: for as long as `patience`, and at
@@ -165,6 +170,6 @@ impl Context {
                 .await
                 .map_err(|_| LOADING)?,
         };
-        loaded.as_ref().ok_or(NOT_LOADED)
+        loaded.as_ref().map_err(|reason| *reason)
     }
 }
