@@ -220,13 +220,11 @@ impl Gateway {
             () = stop => None,
             () = context.quit_requested() => None,
         };
-        match loaded {
-            Some(loaded) => starting.finish(loaded).await.map(Some),
-            None => {
-                starting.abandon().await;
-                Ok(None)
-            }
+        if let Some(loaded) = loaded {
+            return starting.finish(loaded).await.map(Some);
         }
+        starting.abandon().await;
+        Ok(None)
     }
 
     /// Where it listens.

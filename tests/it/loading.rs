@@ -32,6 +32,8 @@ const TICK: Duration = Duration::from_millis(1);
 
 type Starting = JoinHandle<Result<(Running, Loaded), StateError>>;
 
+type MaybeStarting = JoinHandle<Result<Option<(Running, Loaded)>, StateError>>;
+
 const HEALTHY: &str = "GET /-/healthy HTTP/1.1\r\nHost: tidegate\r\n\r\n";
 
 /// Runs a test; fails if it waits for an answer that never comes.
@@ -314,13 +316,7 @@ fn who_waits_for_a_store_that_cannot_be_loaded_is_told_at_once() {
 }
 
 /// Begins to start a gateway on this disk, which stops when what is returned is dropped.
-fn start_until_stopped(
-    disk: &Disk,
-) -> (
-    u16,
-    oneshot::Sender<()>,
-    JoinHandle<Result<Option<(Running, Loaded)>, StateError>>,
-) {
+fn start_until_stopped(disk: &Disk) -> (u16, oneshot::Sender<()>, MaybeStarting) {
     let listeners = bind(&loopback()).expect("a free port");
     let port = listeners[0].address().port();
     let settings = GatewaySettings {
