@@ -11,8 +11,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -20,6 +18,7 @@ use maud::html;
 
 use super::text::{badges, cut, encode, key_of};
 use super::{Screen, Shown, frame};
+use crate::crypto::SecretDigests;
 use crate::format::base64;
 use crate::http::api::{ApiError, Query, body_error, delete_all, read};
 use crate::http::body::receive;
@@ -32,7 +31,7 @@ use crate::state::{Done, State};
 
 /// What forms are signed with.
 #[derive(Debug)]
-pub(in crate::http) struct FormKey(Option<hmac::Key>);
+pub(in crate::http) struct FormKey(Option<SecretDigests>);
 
 /// What a token for all groups signs; no grouping key has these bytes.
 const ALL: &[u8] = b"";
@@ -40,7 +39,7 @@ const ALL: &[u8] = b"";
 impl FormKey {
     /// A key that nobody knows.
     pub(in crate::http) fn new() -> Self {
-        Self(hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok())
+        Self(SecretDigests::new().ok())
     }
 
     /// The token of a form that deletes this.
@@ -50,14 +49,12 @@ impl FormKey {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             text: "the system gave no random numbers at the start".to_owned(),
         })?;
-        Ok(encode(hmac::sign(key, what).as_ref()))
+        Ok(encode(&key.of(&[what])))
     }
 
     fn is_token(&self, what: &[u8], token: &str) -> bool {
-        let code = base64::decode(token.as_bytes());
-        let verified = |key, code: Vec<u8>| hmac::verify(key, what, &code).is_ok();
-        match (&self.0, code) {
-            (Some(key), Ok(code)) => verified(key, code),
+        match (&self.0, base64::decode(token.as_bytes())) {
+            (Some(key), Ok(code)) => key.is_of(&code, &[what]),
             _ => false,
         }
     }
