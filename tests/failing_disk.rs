@@ -103,19 +103,24 @@ impl Bench {
     }
 
     /// What everybody gets while pushes are refused, for this reason.
-    fn assert_refusing(&self, reason: &str) {
-        for (method, path, body) in [
-            ("GET", "/-/healthy", ""),
-            ("GET", "/-/ready", ""),
-            ("PUT", "/metrics/job/late", "late 1\n"),
-            ("POST", "/metrics/job/late", ""),
-            ("DELETE", "/metrics/job/late", ""),
+    fn assert_refusing(&self, kind: ErrorKind) {
+        let (pushes, _, reason) = refusal(kind);
+        for (method, path, body, status) in [
+            ("GET", "/-/healthy", "", 503),
+            ("GET", "/-/ready", "", 503),
+            ("PUT", "/metrics/job/late", "late 1\n", pushes),
+            ("POST", "/metrics/job/late", "", pushes),
+            ("DELETE", "/metrics/job/late", "", pushes),
+            ("POST", "/api/v1/push", LATE, pushes),
         ] {
             let answer = self.gateway.send(method, path, body);
             let text = answer.text();
-            assert_eq!(answer.status, 503, "{method} {path}: {text}");
+            assert_eq!(answer.status, status, "{method} {path}: {text}");
             assert!(text.contains(reason), "{method} {path}: {text}");
-            assert_eq!(answer.header("Retry-After"), Some("1"), "{method} {path}");
+            let again = (status == 503).then_some("1");
+            assert_eq!(answer.header("Retry-After"), again, "{method} {path}");
+            let full = text.contains("not stored, the disk is full: ");
+            assert_eq!(full, status == 507, "{method} {path}: {text}");
         }
         assert_eq!(self.value("tidegate_store_accepting").as_deref(), Some("0"));
     }
@@ -155,21 +160,29 @@ impl Bench {
     }
 }
 
+/// A push of a batch.
+const LATE: &str = r#"{"groups": [{"labels": {"job": "late"}}]}"#;
+
+/// The status of pushes that a disk refuses like that, how the text begins, and what is in it.
+fn refusal(kind: ErrorKind) -> (u16, &'static str, &'static str) {
+    match kind {
+        ErrorKind::StorageFull => (507, "not stored, the disk is full: ", "no storage space"),
+        _ => (503, "not stored: ", "host unreachable"),
+    }
+}
+
 /// One failure, from the last acknowledgement before it to the first one after it.
 fn fail_and_recover(bench: &Bench, crew: &mut [Pusher], operations: u64, kind: ErrorKind) {
     let story = format!("{kind:?} after {operations} operations");
     bench.disk.trouble_after(operations, Trouble::Fails(kind));
     let refusals = bench.push_until_refused(crew);
-    let (status, reason) = match kind {
-        ErrorKind::StorageFull => ("507 not stored, the disk is full: ", "no storage space"),
-        _ => ("503 not stored: ", "host unreachable"),
-    };
-    let first = refusals.iter().any(|refusal| refusal.starts_with(status));
-    assert!(first, "{story}: {refusals:?}");
+    let (status, text, reason) = refusal(kind);
+    let all = format!("{status} {text}");
     for refusal in &refusals {
+        assert!(refusal.starts_with(&all), "{story}: {refusal}");
         assert!(refusal.contains(reason), "{story}: {refusal}");
     }
-    bench.assert_refusing(reason);
+    bench.assert_refusing(kind);
     let faults = compare_acknowledged(crew, &bench.gateway.metrics());
     assert!(
         faults.is_empty(),
@@ -177,7 +190,7 @@ fn fail_and_recover(bench: &Bench, crew: &mut [Pusher], operations: u64, kind: E
         faults.join("\n")
     );
     bench.try_again_in_vain();
-    bench.assert_refusing(reason);
+    bench.assert_refusing(kind);
     bench.recover();
     bench.assert_recovered(crew, &story);
 }

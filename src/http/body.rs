@@ -101,10 +101,7 @@ impl BodyError {
     }
 
     pub(super) fn into_reply(self) -> Response {
-        match self {
-            Self::NoMemory => reply::unavailable(self),
-            other => reply::error(other.status(), other),
-        }
+        reply::error(self.status(), self)
     }
 }
 

@@ -153,8 +153,8 @@ impl State {
     /// nothing expire that these rules keep.
     ///
     /// # Errors
-    /// If the store takes nothing, or the writer has ended: the old rules stay in force. They
-    /// do not if whoever asks gives up once the writer has the new ones.
+    /// If the store takes nothing, or the writer has ended: the old rules stay in force. Whoever
+    /// asks must not give up, or the new ones may hold and nobody knows.
     pub async fn set_policy(&self, policy: TtlPolicy) -> Answer {
         let still = Expiry::stand_still(&self.shared.expiry);
         // Behind this the view has all that was stored before.
@@ -352,8 +352,7 @@ impl State {
     }
 
     fn accepting(&self) -> Result<(), Refused> {
-        let refusal = self.health().refusal();
-        refusal.map_or(Ok(()), |reason| Err(Refused::Unavailable(reason)))
+        self.health().refused().map_or(Ok(()), Err)
     }
 
     async fn enqueue(&self, job: impl FnOnce(oneshot::Sender<Answer>) -> Job) -> Answer {

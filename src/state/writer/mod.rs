@@ -173,11 +173,12 @@ impl Writer {
             }
             Err(failed) => {
                 // First, so that whoever is answered finds the gateway saying the same.
+                let full = matches!(failed.refused, Refused::DiskFull(_));
                 let reason = failed.reason.clone();
-                self.parts.health.set(Status::Refusing { reason });
+                self.parts.health.set(Status::Refusing { reason, full });
                 let refused = |waiting| (waiting, Err(failed.refused.clone()));
                 give(waiting.into_iter().map(refused).collect());
-                self.recover(&failed.reason);
+                self.recover(&failed);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use super::Writer;
+use super::{Failed, Writer};
 use crate::limits::{REOPEN_FIRST, REOPEN_LONGEST};
 use crate::state::apply::Publication;
 use crate::state::health::Status;
@@ -16,9 +16,9 @@ use crate::view::Content;
 impl Writer {
     /// Refuses everything until the store has been opened anew, rebuilt from, and
     /// has taken a commit. Nothing derived from it before is kept.
-    pub(super) fn recover(&mut self, reason: &str) {
+    pub(super) fn recover(&mut self, failed: &Failed) {
         tracing::error!(
-            reason,
+            reason = failed.reason,
             "a batch was not stored; pushes are refused until the store works"
         );
         let Some(store) = self.store.take() else {
@@ -28,7 +28,7 @@ impl Writer {
         drop(store);
         let mut pause = REOPEN_FIRST;
         loop {
-            if !self.refuse_for(pause, reason) {
+            if !self.refuse_for(pause, &failed.refused) {
                 return;
             }
             pause = (pause * 2).min(REOPEN_LONGEST);
@@ -84,7 +84,7 @@ impl Writer {
     }
 
     /// Answers all that comes for a while; false when nothing can come any more.
-    fn refuse_for(&mut self, pause: Duration, reason: &str) -> bool {
+    fn refuse_for(&mut self, pause: Duration, refused: &Refused) -> bool {
         let clock = &self.parts.clock;
         let end = clock.ttl_now().plus(pause);
         loop {
@@ -97,9 +97,8 @@ impl Writer {
             };
             match self.parts.runtime.block_on(next) {
                 Some(Some(job)) => {
-                    let refused = Refused::Unavailable(reason.to_owned());
                     if let Job::Judge(_, waiting) | Job::Policy(_, waiting) = job {
-                        waiting.answer(Err(refused));
+                        waiting.answer(Err(refused.clone()));
                     }
                 }
                 Some(None) => return false,
