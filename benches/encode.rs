@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use divan::{Bencher, counter::BytesCount};
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read::parse;
 use tidegate::format::text_write::{Identity, write_header, write_metrics};
 use tidegate::model::{Family, GroupKey};
@@ -36,7 +37,7 @@ fn huge_histogram_family(bencher: Bencher<'_, '_>) {
 }
 
 fn measure(bencher: Bencher<'_, '_>, body: &str) {
-    let mut families = parse(body.as_bytes()).expect("a valid body");
+    let mut families = parse(body.as_bytes(), NameRule::Legacy).expect("a valid body");
     for metric in families.iter_mut().flat_map(|family| &mut family.metrics) {
         metric.labels.sort();
     }

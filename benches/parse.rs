@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use divan::{Bencher, counter::BytesCount};
+use tidegate::format::name::NameRule;
 use tidegate::format::{proto, text_read::parse};
 use tidegate::model::{Family, GroupKey};
 use tidegate::state::{Method, prepare};
@@ -62,7 +63,7 @@ fn protobuf_huge_histogram_family(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn usual_push_prepared(bencher: Bencher<'_, '_>) {
     let body = bodies::mix();
-    bencher.bench(|| prepared(parse(body.as_bytes()).expect("a valid body")));
+    bencher.bench(|| prepared(parse(body.as_bytes(), NameRule::Legacy).expect("a valid body")));
 }
 
 #[divan::bench]
@@ -89,5 +90,5 @@ fn measure_protobuf(bencher: Bencher<'_, '_>, body: &str) {
 fn measure(bencher: Bencher<'_, '_>, body: &str) {
     bencher
         .counter(BytesCount::of_str(body))
-        .bench(|| parse(body.as_bytes()).is_ok());
+        .bench(|| parse(body.as_bytes(), NameRule::Legacy).is_ok());
 }

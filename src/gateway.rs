@@ -88,16 +88,17 @@ pub struct Gateway {
     reaper: Option<JoinHandle<()>>,
 }
 
-impl Gateway {
-    /// Serves on `listeners` and loads the store, for which pushes and scrapes wait. Returns when it
-    /// is loaded.
-    ///
-    /// # Errors
-    /// If the store cannot be used; nothing is served any more then.
-    pub async fn start(
-        settings: GatewaySettings,
-        listeners: Vec<Listener>,
-    ) -> Result<(Self, Loaded), StateError> {
+/// A gateway that serves while its store is being loaded.
+struct Starting {
+    addresses: Vec<SocketAddr>,
+    context: Arc<Context>,
+    server: Server,
+    loading: JoinHandle<Result<(Arc<State>, Loaded), StateError>>,
+    reap: bool,
+}
+
+impl Starting {
+    fn begin(settings: GatewaySettings, listeners: Vec<Listener>) -> Self {
         let GatewaySettings {
             place,
             policy,
@@ -138,30 +139,92 @@ impl Gateway {
             names,
             clock,
         };
-        let load = tokio::task::spawn_blocking(move || State::start(settings, telemetry));
-        let loaded = load
-            .await
-            .unwrap_or_else(|panic| Err(StateError::Panicked(panic.to_string())));
+        Self {
+            addresses,
+            context,
+            server,
+            loading: tokio::task::spawn_blocking(move || State::start(settings, telemetry)),
+            reap,
+        }
+    }
+
+    async fn loaded(&mut self) -> Result<(Arc<State>, Loaded), StateError> {
+        let loaded = (&mut self.loading).await;
+        loaded.unwrap_or_else(|panic| Err(StateError::Panicked(panic.to_string())))
+    }
+
+    async fn finish(
+        self,
+        loaded: Result<(Arc<State>, Loaded), StateError>,
+    ) -> Result<(Gateway, Loaded), StateError> {
         let (state, loaded) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
-                context.load_failed();
-                server.drain().await;
+                self.context.load_failed();
+                self.server.drain().await;
                 return Err(error);
             }
         };
-        context.loaded(Arc::clone(&state));
-        let reaper = reap.then(|| tokio::spawn(reap_expired(Arc::clone(&state))));
-        Ok((
-            Self {
-                addresses,
-                context,
-                server,
-                state,
-                reaper,
-            },
-            loaded,
-        ))
+        self.context.loaded(Arc::clone(&state));
+        let reaper = self
+            .reap
+            .then(|| tokio::spawn(reap_expired(Arc::clone(&state))));
+        let gateway = Gateway {
+            addresses: self.addresses,
+            context: self.context,
+            server: self.server,
+            state,
+            reaper,
+        };
+        Ok((gateway, loaded))
+    }
+
+    /// Tells whoever waits. The load is left to itself, and to the end of the process: it reads, and
+    /// what it writes it writes in transactions.
+    async fn abandon(self) {
+        self.context.load_abandoned();
+        self.server.drain().await;
+    }
+}
+
+impl Gateway {
+    /// Serves on `listeners` and loads the store, for which pushes and scrapes wait. Returns when it
+    /// is loaded.
+    ///
+    /// # Errors
+    /// If the store cannot be used; nothing is served any more then.
+    pub async fn start(
+        settings: GatewaySettings,
+        listeners: Vec<Listener>,
+    ) -> Result<(Self, Loaded), StateError> {
+        let mut starting = Starting::begin(settings, listeners);
+        let loaded = starting.loaded().await;
+        starting.finish(loaded).await
+    }
+
+    /// The same unless `stop` comes before the store is loaded, or somebody asks by HTTP that the
+    /// program ends. Then this returns `None`, without waiting for the store, when whoever waited
+    /// for it has been told; the store is as after a crash: whole.
+    ///
+    /// # Errors
+    /// If the store cannot be used; nothing is served any more then.
+    pub async fn start_unless(
+        settings: GatewaySettings,
+        listeners: Vec<Listener>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Option<(Self, Loaded)>, StateError> {
+        let mut starting = Starting::begin(settings, listeners);
+        let context = Arc::clone(&starting.context);
+        let loaded = tokio::select! {
+            loaded = starting.loaded() => Some(loaded),
+            () = stop => None,
+            () = context.quit_requested() => None,
+        };
+        if let Some(loaded) = loaded {
+            return starting.finish(loaded).await.map(Some);
+        }
+        starting.abandon().await;
+        Ok(None)
     }
 
     /// Where it listens.
@@ -169,15 +232,19 @@ impl Gateway {
         &self.addresses
     }
 
-    /// Reads TTL rules anew, all or nothing.
+    /// Reads TTL rules anew, all or nothing. What is returned needs the gateway no longer.
     ///
     /// # Errors
     /// Names all faults; the rules that were in force stay.
-    pub async fn reload(&self, source: &PolicySource) -> Result<(), String> {
-        reload_policy(&self.state, source, false)
-            .await
-            .map(drop)
-            .map_err(|error| error.to_string())
+    pub fn reload(
+        &self,
+        source: PolicySource,
+    ) -> impl Future<Output = Result<(), String>> + Send + use<> {
+        let (turns, state) = (Arc::clone(&self.context.reloading), Arc::clone(&self.state));
+        async move {
+            let reloaded = reload_policy(&turns, &state, source).await;
+            reloaded.map_err(|error| error.to_string())
+        }
     }
 
     /// Waits until the store is lost for good; says why.

@@ -24,6 +24,8 @@ pub mod settings;
 pub mod state;
 pub mod store;
 pub mod systemd;
+mod table;
 pub mod telemetry;
 pub mod ttl;
+mod unseen;
 pub mod view;

@@ -1,7 +1,8 @@
 //! Every bound of the program, in one place, each with its reason.
 //!
 //! What is over a bound is answered with an error that names it; nothing waits
-//! or grows without one. Bounds that operators can set have their default here.
+//! or grows without one. Bounds that operators can set have their default here. What only
+//! says how work is divided under a lock, or on which thread it is done, stands beside the work.
 
 use std::time::Duration;
 
@@ -51,6 +52,14 @@ pub const HEAD_BYTES_U32: u32 = 64 * 1024;
 /// Bytes of the path, else 414. Grouping keys stand in the path.
 pub const PATH_BYTES: usize = 32 * KIB;
 
+/// Bytes of a grouping key, however it comes (addresses, the batch API, imports): what an
+/// address can hold.
+pub const KEY_BYTES: usize = PATH_BYTES;
+
+/// Bytes of memory taken for a body because its head says that they come; the rest is taken as
+/// they come.
+pub const BODY_RESERVED: usize = 64 * KIB;
+
 /// Large pushes parsed and rendered at the same time; who comes later waits. What
 /// is parsed takes up to twenty times the memory of its body, and one writer
 /// stores no faster than two threads can prepare.
@@ -71,6 +80,12 @@ pub const LABELS_PER_PUSH: usize = 10 * SERIES_PER_PUSH;
 /// Labels of one series, grouping labels included, else 413. Real ones have up
 /// to about 30.
 pub const LABELS_PER_SERIES: usize = 512;
+
+/// Faults named in the answer to one push.
+pub const NAMED_FAULTS: usize = 100;
+
+/// Bytes of a series' labels in such an answer.
+pub const SHOWN_LABELS: usize = 2 * KIB;
 
 // ---- Connections ----
 
@@ -93,6 +108,9 @@ pub const ACCEPT_LOG_TIME: Duration = Duration::from_mins(1);
 /// How long a connection may be idle between requests. Longer than the 60 s
 /// that Prometheus leaves between scrapes by default, so that it can reuse one.
 pub const IDLE_TIME: Duration = Duration::from_secs(75);
+
+/// How long nothing is accepted when the system gives no more sockets.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a shutdown waits for requests in flight. Shorter than the 30 s that
 /// Kubernetes waits before it kills.
@@ -125,6 +143,9 @@ pub const REPLACED_BYTES: usize = 64 * MIB;
 /// Bytes made for one scraper that do not count there: the gateway's own metrics, and what is
 /// compressed or printed ahead of what it has taken.
 pub const SCRAPE_OWN_BYTES: usize = MIB;
+
+/// Frames of the text forms of protobuf printed ahead of what a scraper has taken.
+pub const PRINTED_AHEAD: usize = 8;
 
 /// Addresses of scrapers whose interval is watched; who came longest ago is forgotten.
 pub const SCRAPERS: usize = 64;
@@ -208,7 +229,8 @@ pub const GROUPS: u64 = 1_000_000;
 /// that there may be ([`SERIES_PER_PUSH`]).
 pub const SERIES: u64 = 10_000_000;
 
-// ---- Operators ----
+/// How long records of gone groups are kept unless told otherwise (`--ttl.history`).
+pub const KEEP_HISTORY: Duration = Duration::from_hours(24);
 
 /// Records of gone groups, oldest out first, whatever `--ttl.history` says.
 pub const HISTORY_RECORDS: usize = 100_000;
@@ -297,8 +319,7 @@ pub const SELECTORS: usize = 100;
 /// Matchers of one selector: more than a group has labels.
 pub const MATCHERS: usize = 32;
 
-/// How long records of gone groups are kept unless told otherwise (`--ttl.history`).
-pub const KEEP_HISTORY: Duration = Duration::from_hours(24);
+// ---- The API ----
 
 /// Body of a request to the API that pushes nothing, bytes.
 pub const API_BODY: usize = 64 * KIB;

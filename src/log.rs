@@ -19,6 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::clock::Clock;
+use crate::unseen::is_unseen;
 
 /// The form of a log line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -265,15 +266,7 @@ fn needs_quotes(value: &str) -> bool {
     value.is_empty()
         || value
             .chars()
-            .any(|c| matches!(c, ' ' | '=' | '"' | '\\') || unsafe_to_show(c))
-}
-
-/// Characters that could end the line or trick a terminal: controls, the line
-/// and paragraph separators, and those that turn the direction of writing.
-fn unsafe_to_show(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            .any(|c| matches!(c, ' ' | '=' | '"' | '\\') || is_unseen(c))
 }
 
 /// Writes a JSON string; readers of logfmt take the same escapes.
@@ -286,7 +279,7 @@ fn quote(out: &mut String, text: &str) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if unsafe_to_show(c) => push(out, format_args!("\\u{:04x}", u32::from(c))),
+            c if is_unseen(c) => push(out, format_args!("\\u{:04x}", u32::from(c))),
             c => out.push(c),
         }
     }

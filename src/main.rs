@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tidegate::clock::Clock;
+use tidegate::config::PolicySource;
 use tidegate::gateway::{Gateway, GatewaySettings};
 use tidegate::limits::REPLACED_BYTES;
 use tidegate::settings::Settings;
@@ -30,13 +31,14 @@ fn main() -> ExitCode {
     };
     log::init(settings.log_level, settings.log_format);
     allow_open_files();
-    match tokio::runtime::Runtime::new() {
-        Ok(runtime) => match runtime.block_on(run(settings)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error),
-        },
-        Err(error) => failed(&anyhow::Error::new(error).context("cannot start")),
-    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::Error::new(error).context("cannot start")),
+    };
+    let end = runtime.block_on(run(settings));
+    // What a thread still reads, a store or a config file, is of no use to anybody now.
+    runtime.shutdown_background();
+    end.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
 /// Raises the soft limit of open files to the hard one, as Go programs do: the
@@ -66,14 +68,79 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         tracing::info!(address = %listener.address(), "listening");
     }
     let clock = Clock::system();
-    let gate = settings.web_config.as_deref();
-    let gate = gate.map(|file| http::Gate::open(file, clock.clone()));
-    let gate = gate.transpose()?.map(Arc::new);
-    if let (Some(gate), Some(path)) = (&gate, &settings.web_config) {
-        tracing::info!(path = %path.display(), tls = gate.has_tls(), "web config file");
-    }
+    let gate = open_gate(&settings, &clock)?;
     let policy_source = settings.policy_source.clone();
-    let gateway_settings = GatewaySettings {
+    let mut reload = false;
+    let stop = async {
+        loop {
+            match signals.next().await {
+                Event::Reload => reload = true,
+                Event::Stop(signal) => {
+                    tracing::info!(signal, "stopping before the store is loaded");
+                    break systemd::stopping();
+                }
+            }
+        }
+    };
+    let settings = gateway_settings(settings, gate, clock);
+    let started = Gateway::start_unless(settings, listeners, stop).await?;
+    let Some((gateway, loaded)) = started else {
+        tracing::info!("stopped");
+        return Ok(());
+    };
+    tracing::info!(
+        groups = loaded.groups,
+        series = loaded.series,
+        "store loaded"
+    );
+    systemd::ready();
+    if reload {
+        tokio::spawn(gateway.reload(policy_source.clone()));
+    }
+    let broken = until_the_end(&gateway, &mut signals, &policy_source).await;
+    systemd::stopping();
+    gateway.stop().await;
+    tracing::info!("stopped");
+    broken.map_or(Ok(()), |reason| Err(anyhow::anyhow!(reason)))
+}
+
+/// Returns when the gateway is to be stopped, or, with the reason, when it cannot go on.
+async fn until_the_end(
+    gateway: &Gateway,
+    signals: &mut Signals,
+    policy_source: &PolicySource,
+) -> Option<String> {
+    loop {
+        tokio::select! {
+            event = signals.next() => match event {
+                // Faults are logged and exported where they are found.
+                Event::Reload => drop(tokio::spawn(gateway.reload(policy_source.clone()))),
+                Event::Stop(signal) => {
+                    tracing::info!(signal, "stopping: requests in flight are finished first");
+                    return None;
+                }
+            },
+            () = gateway.quit_requested() => return None,
+            reason = gateway.broken() => return Some(reason),
+        }
+    }
+}
+
+fn open_gate(settings: &Settings, clock: &Clock) -> anyhow::Result<Option<Arc<http::Gate>>> {
+    let Some(path) = &settings.web_config else {
+        return Ok(None);
+    };
+    let gate = http::Gate::open(path, clock.clone())?;
+    tracing::info!(path = %path.display(), tls = gate.has_tls(), "web config file");
+    Ok(Some(Arc::new(gate)))
+}
+
+fn gateway_settings(
+    settings: Settings,
+    gate: Option<Arc<http::Gate>>,
+    clock: Clock,
+) -> GatewaySettings {
+    GatewaySettings {
         place: Place::folder(&settings.store),
         policy: settings.ttl,
         keep_history: settings.ttl_history,
@@ -86,44 +153,17 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         names: settings.names,
         doors: http::Doors {
             admin: settings.enable_admin_api,
-            reload: settings
-                .enable_lifecycle
-                .then(|| settings.policy_source.clone()),
+            reload: settings.enable_lifecycle.then_some(settings.policy_source),
             gate,
         },
         site: http::Site {
-            paths: settings.paths.clone(),
-            flags: settings.shown_flags.clone(),
+            paths: settings.paths,
+            flags: settings.shown_flags,
         },
         import: settings.import,
         clock,
         reap: true,
-    };
-    let (gateway, loaded) = Gateway::start(gateway_settings, listeners).await?;
-    tracing::info!(
-        groups = loaded.groups,
-        series = loaded.series,
-        "store loaded"
-    );
-    systemd::ready();
-    let broken = loop {
-        tokio::select! {
-            event = signals.next() => match event {
-                // Faults are logged and exported where they are found.
-                Event::Reload => drop(gateway.reload(&policy_source).await),
-                Event::Stop(signal) => {
-                    tracing::info!(signal, "stopping: requests in flight are finished first");
-                    break None;
-                }
-            },
-            () = gateway.quit_requested() => break None,
-            reason = gateway.broken() => break Some(reason),
-        }
-    };
-    systemd::stopping();
-    gateway.stop().await;
-    tracing::info!("stopped");
-    broken.map_or(Ok(()), |reason| Err(anyhow::anyhow!(reason)))
+    }
 }
 
 /// One line each for what an operator wants to know first.

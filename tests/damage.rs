@@ -189,3 +189,36 @@ fn a_store_that_is_deleted_under_a_running_gateway_takes_no_more_pushes() {
     assert!(!gateway.folder().join("store").exists(), "made anew");
     gateway.terminate();
 }
+
+/// What is acknowledged must be in the file that the next start finds. An older file is not what was
+/// on disk before, so that only a start of the operator's goes on with it.
+#[test]
+fn a_store_that_is_replaced_under_a_running_gateway_takes_no_more_pushes() {
+    let mut gateway = Gateway::start();
+    let push =
+        |gateway: &Gateway, job| gateway.send("PUT", &format!("/metrics/job/{job}"), &[], "m 1\n");
+    let shown =
+        |gateway: &Gateway, job| gateway.value(&format!("m{{instance=\"\",job=\"{job}\"}}"));
+    assert_eq!(push(&gateway, "before").status, 200);
+    let store = gateway.folder().join("store");
+    let (file, copy) = (store.join("tidegate.redb"), store.join("copy"));
+    std::fs::copy(&file, &copy).expect("a copy");
+    assert_eq!(push(&gateway, "between").status, 200);
+    std::fs::rename(&copy, &file).expect("a file put in its place");
+    let answer = push(&gateway, "after");
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(
+        answer.text().contains("is another file"),
+        "{}",
+        answer.text()
+    );
+    assert!(!gateway.wait().success());
+    assert!(
+        gateway.log().contains("it is of revision 1"),
+        "{}",
+        gateway.log()
+    );
+    gateway.restart();
+    assert_eq!(shown(&gateway, "before").as_deref(), Some("1"));
+    assert_eq!(shown(&gateway, "between"), None, "the copy is older");
+}

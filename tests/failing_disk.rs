@@ -84,6 +84,10 @@ impl Bench {
 
     fn recover(&self) {
         self.disk.heal();
+        self.await_ready();
+    }
+
+    fn await_ready(&self) {
         eventually(LIMIT, "a gateway that is ready again", || {
             self.hands.advance(WAIT);
             let answer = self.gateway.send("GET", "/-/ready", "");
@@ -99,19 +103,24 @@ impl Bench {
     }
 
     /// What everybody gets while pushes are refused, for this reason.
-    fn assert_refusing(&self, reason: &str) {
-        for (method, path, body) in [
-            ("GET", "/-/healthy", ""),
-            ("GET", "/-/ready", ""),
-            ("PUT", "/metrics/job/late", "late 1\n"),
-            ("POST", "/metrics/job/late", ""),
-            ("DELETE", "/metrics/job/late", ""),
+    fn assert_refusing(&self, kind: ErrorKind) {
+        let (pushes, _, reason) = refusal(kind);
+        for (method, path, body, status) in [
+            ("GET", "/-/healthy", "", 503),
+            ("GET", "/-/ready", "", 503),
+            ("PUT", "/metrics/job/late", "late 1\n", pushes),
+            ("POST", "/metrics/job/late", "", pushes),
+            ("DELETE", "/metrics/job/late", "", pushes),
+            ("POST", "/api/v1/push", LATE, pushes),
         ] {
             let answer = self.gateway.send(method, path, body);
             let text = answer.text();
-            assert_eq!(answer.status, 503, "{method} {path}: {text}");
+            assert_eq!(answer.status, status, "{method} {path}: {text}");
             assert!(text.contains(reason), "{method} {path}: {text}");
-            assert_eq!(answer.header("Retry-After"), Some("1"), "{method} {path}");
+            let again = (status == 503).then_some("1");
+            assert_eq!(answer.header("Retry-After"), again, "{method} {path}");
+            let full = text.contains("not stored, the disk is full: ");
+            assert_eq!(full, status == 507, "{method} {path}: {text}");
         }
         assert_eq!(self.value("tidegate_store_accepting").as_deref(), Some("0"));
     }
@@ -151,21 +160,29 @@ impl Bench {
     }
 }
 
+/// A push of a batch.
+const LATE: &str = r#"{"groups": [{"labels": {"job": "late"}}]}"#;
+
+/// The status of pushes that a disk refuses like that, how the text begins, and what is in it.
+fn refusal(kind: ErrorKind) -> (u16, &'static str, &'static str) {
+    match kind {
+        ErrorKind::StorageFull => (507, "not stored, the disk is full: ", "no storage space"),
+        _ => (503, "not stored: ", "host unreachable"),
+    }
+}
+
 /// One failure, from the last acknowledgement before it to the first one after it.
 fn fail_and_recover(bench: &Bench, crew: &mut [Pusher], operations: u64, kind: ErrorKind) {
     let story = format!("{kind:?} after {operations} operations");
     bench.disk.trouble_after(operations, Trouble::Fails(kind));
     let refusals = bench.push_until_refused(crew);
-    let (status, reason) = match kind {
-        ErrorKind::StorageFull => ("507 not stored, the disk is full: ", "no storage space"),
-        _ => ("503 not stored: ", "host unreachable"),
-    };
-    let first = refusals.iter().any(|refusal| refusal.starts_with(status));
-    assert!(first, "{story}: {refusals:?}");
+    let (status, text, reason) = refusal(kind);
+    let all = format!("{status} {text}");
     for refusal in &refusals {
+        assert!(refusal.starts_with(&all), "{story}: {refusal}");
         assert!(refusal.contains(reason), "{story}: {refusal}");
     }
-    bench.assert_refusing(reason);
+    bench.assert_refusing(kind);
     let faults = compare_acknowledged(crew, &bench.gateway.metrics());
     assert!(
         faults.is_empty(),
@@ -173,7 +190,7 @@ fn fail_and_recover(bench: &Bench, crew: &mut [Pusher], operations: u64, kind: E
         faults.join("\n")
     );
     bench.try_again_in_vain();
-    bench.assert_refusing(reason);
+    bench.assert_refusing(kind);
     bench.recover();
     bench.assert_recovered(crew, &story);
 }
@@ -210,6 +227,27 @@ fn one_failure_that_never_comes_again_is_recovered_from_too() {
         bench.recover();
         let story = format!("one failure after {operations} operations");
         bench.assert_recovered(&mut crew, &story);
+    }
+}
+
+#[test]
+fn a_disk_that_fails_again_at_any_operation_of_the_recovery_is_tried_again() {
+    let bench = Bench::new();
+    let mut crew = Pusher::crew(1);
+    for operations in 0.. {
+        let trouble = Trouble::FailsOnce(ErrorKind::HostUnreachable);
+        bench.disk.trouble_after(0, trouble);
+        bench.push_until_refused(&mut crew);
+        bench.disk.trouble_after(operations, trouble);
+        bench.await_ready();
+        let story = format!("a recovery that failed after {operations} operations");
+        let Some(failed) = bench.disk.failed() else {
+            let enough = "operations: opening twice, a commit, and all that is read";
+            assert!(operations > 50, "only {operations} {enough}");
+            break;
+        };
+        bench.disk.heal();
+        bench.assert_recovered(&mut crew, &format!("{story}, {failed:?}"));
     }
 }
 
@@ -294,6 +332,37 @@ fn a_disk_that_fails_while_a_killed_store_is_opened_is_no_damage() {
             let gateway = gateway.unwrap_or_else(|refusal| panic!("{operations}: {refusal}"));
             let faults = compare(&mut crew, &gateway.metrics());
             assert!(faults.is_empty(), "{operations}:\n{}", faults.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn a_start_that_cannot_store_how_clocks_were_set_is_refused_and_not_half_made() {
+    let bench = Bench::new();
+    let put = bench.gateway.send("PUT", "/metrics/job/a", "a 1\n");
+    assert_eq!(put.status, 200, "{}", put.text());
+    let disk = bench.disk.clone();
+    drop(bench);
+    let stored = disk.bytes();
+    // The wall clock was set back: the group's TTL clock starts now, and that is stored.
+    let hour_ago = UnixNanos(START.0 - 3_600_000_000_000);
+    for operations in 0.. {
+        let disk = Disk::holding(&stored);
+        let trouble = Trouble::FailsOnce(ErrorKind::HostUnreachable);
+        disk.trouble_after(operations, trouble);
+        match InProcess::start(disk.place(), Clock::manual(hour_ago).0) {
+            Ok(gateway) => {
+                let failed = disk.failed();
+                disk.heal();
+                let put = gateway.send("PUT", "/metrics/job/b", "b 1\n");
+                let story = format!("{failed:?} after {operations} operations");
+                assert_eq!(put.status, 200, "{story}: {}", put.text());
+                if failed.is_none() {
+                    assert!(operations > 20, "only {operations} operations");
+                    break;
+                }
+            }
+            Err(refusal) => assert!(refusal.contains("host unreachable"), "{refusal}"),
         }
     }
 }

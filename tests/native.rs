@@ -112,6 +112,30 @@ fn native_histograms_whose_buckets_do_not_fit_are_refused() {
             },
         ),
         (
+            "counts as floats beside a count that is an integer",
+            Histogram {
+                positive_delta: vec![],
+                positive_count: vec![1.0, 2.0, 1.0],
+                ..sound()
+            },
+        ),
+        (
+            "an empty histogram of floats: Prometheus takes it for one of integers",
+            Histogram {
+                sample_count_float: Some(0.0),
+                positive_span: vec![native::span(0, 1)],
+                positive_count: vec![0.0],
+                ..Histogram::default()
+            },
+        ),
+        (
+            "a schema that is not one of exponential buckets",
+            Histogram {
+                schema: Some(9),
+                ..sound()
+            },
+        ),
+        (
             "more counted than in the buckets",
             Histogram {
                 sample_count: Some(10),

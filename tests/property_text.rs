@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read::parse;
 use tidegate::format::text_write::{Identity, write_header, write_metrics};
 use tidegate::model::{
@@ -216,7 +217,7 @@ proptest! {
         }
         let expected: Vec<Family<'static>> =
             families.into_iter().map(|family| exposed(family, &key)).collect();
-        let read = parse(&text).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let read = parse(&text, NameRule::Legacy).map_err(|e| TestCaseError::fail(e.to_string()))?;
         prop_assert_eq!(comparable(&read), comparable(&expected));
     }
 }

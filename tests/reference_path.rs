@@ -7,6 +7,7 @@ mod support;
 
 use support::http::request;
 use support::pushgateway::Pushgateway;
+use tidegate::format::name::NameRule;
 use tidegate::push::path::{PathError, grouping_key, percent_decode};
 
 #[test]
@@ -31,7 +32,7 @@ fn values_that_are_not_utf8_are_refused_alike() {
             b"",
         );
         let decoded = percent_decode(path).expect("sound escapes");
-        let ours = grouping_key(&decoded).expect_err(path);
+        let ours = grouping_key(&decoded, NameRule::Legacy).expect_err(path);
         assert!(
             matches!(ours, PathError::NotUtf8 { .. }),
             "{path}: {ours:?}"

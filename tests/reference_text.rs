@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use support::http::{Response, request};
 use support::pushgateway::Pushgateway;
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read::{TextError, parse};
 use tidegate::format::text_write::{Identity, write_header, write_metrics};
 use tidegate::model::{Family, GroupKey};
@@ -86,7 +87,7 @@ fn what_1_5_1_treats_otherwise_is_read_as_1_11_does() {
             "case {number}"
         );
         let shown = String::from_utf8_lossy(body);
-        check(&job, &parse(body), old, &answer, &exposed)
+        check(&job, &parse(body, NameRule::Legacy), old, &answer, &exposed)
             .unwrap_or_else(|e| panic!("case {number} {shown:?}: {e}"));
     }
 }

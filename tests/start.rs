@@ -16,7 +16,7 @@ use support::client::Client;
 use support::daemon::{Daemon, signal};
 use support::process::{Gateway, server_binary};
 use support::random::Seeded;
-use support::{LIMIT, eventually};
+use support::{LIMIT, eventually, output};
 
 /// What stands in a row of every store here, to be found in its file.
 const MARK: &str = "easily-found-in-a-row";
@@ -297,4 +297,21 @@ fn a_stop_lets_a_push_under_way_finish_and_needs_no_repair() {
         let pushed = gateway.value("slow{instance=\"\",job=\"slow\"}");
         assert_eq!(pushed.as_deref(), Some("1"));
     }
+}
+
+#[test]
+fn a_config_file_that_cannot_be_read_to_its_end_keeps_nobody_from_stopping() {
+    let folder = folder();
+    let config = folder.path().join("tidegate.yml");
+    fs::write(&config, "ttl: {default: 1h}").expect("write the rules");
+    let flag = format!("--config.file={}", config.display());
+    let mut gateway = Gateway::start_with(&[&flag]);
+    fs::remove_file(&config).expect("remove the file");
+    output(Command::new("mkfifo").arg(&config));
+    signal(gateway.pid(), Signal::HUP);
+    // Opened when the gateway has opened it too, which now waits for what is never written.
+    let pipe = fs::File::options().write(true).open(&config);
+    let pipe = pipe.expect("the end of a pipe");
+    assert!(gateway.terminate().success(), "{}", gateway.log());
+    drop(pipe);
 }

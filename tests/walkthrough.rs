@@ -155,7 +155,7 @@ fn of_probe(reader: &Reader<'_>, gateway: &Gateway, [late, gone]: [&str; 2]) {
     assert!(shown.contains("the pause is over\n"), "{shown}");
     has_row(&shown, "job=probe ");
     assert!(shown.contains(" expired 20"), "{shown}");
-    let expired = "tidegate_groups_expired_total{source=\"push\"} 1\n";
+    let expired = "tidegate_groups_expired_total{ttl_source=\"push\"} 1\n";
     assert!(shown.contains(expired), "{shown}");
     assert!(shown.contains(r#""status":"success""#), "{shown}");
     assert!(!gateway.metrics().contains("probe_done"));

@@ -6,6 +6,7 @@
 )]
 
 use tidegate::format::form::{Encoding, Form, write_metrics};
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read::parse;
 use tidegate::format::text_write::Identity;
 
@@ -16,7 +17,7 @@ pub(crate) fn delimited(text: &str) -> Vec<u8> {
         ..Form::default()
     };
     let mut body = Vec::new();
-    for family in parse(text.as_bytes()).expect("a body that parses") {
+    for family in parse(text.as_bytes(), NameRule::Legacy).expect("a body that parses") {
         let mut metrics = Vec::new();
         write_metrics(&mut metrics, &family, &Identity::none_in(form));
         let help = family.help.as_deref();

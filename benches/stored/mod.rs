@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tidegate::clock::{Clock, UnixNanos};
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::GroupKey;
 use tidegate::state::{Method, Prepared, State, StateSettings, prepare};
@@ -35,7 +36,7 @@ impl Disk {
 /// Rows of so many groups, 20 series each.
 pub(crate) fn rows(groups: usize) -> Vec<(GroupKey, RowWrite)> {
     let body = bodies::mix();
-    let families: Vec<_> = text_read::parse(body.as_bytes())
+    let families: Vec<_> = text_read::parse(body.as_bytes(), NameRule::Legacy)
         .expect("a body that parses")
         .into_iter()
         .map(|family| FamilyFacts {
@@ -77,7 +78,7 @@ pub(crate) fn key(group: usize) -> GroupKey {
 /// A push of 20 series, as it comes from a request's task.
 pub(crate) fn push(group: usize, method: Method) -> Prepared {
     let body = bodies::mix();
-    let families = text_read::parse(body.as_bytes()).expect("a body that parses");
+    let families = text_read::parse(body.as_bytes(), NameRule::Legacy).expect("a body that parses");
     prepare(
         key(group),
         method,
@@ -92,7 +93,7 @@ pub(crate) fn push(group: usize, method: Method) -> Prepared {
 /// A POST of one of the five families of a usual push.
 pub(crate) fn post_of_one_family(group: usize) -> Prepared {
     let body = "# TYPE job_duration_seconds gauge\njob_duration_seconds 3.25\n";
-    let families = text_read::parse(body.as_bytes()).expect("a body that parses");
+    let families = text_read::parse(body.as_bytes(), NameRule::Legacy).expect("a body that parses");
     prepare(
         key(group),
         Method::Merge,

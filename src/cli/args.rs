@@ -210,7 +210,7 @@ pub(super) struct Listing {
 pub(super) enum GroupState {
     /// Before its deadline.
     Live,
-    /// Past it, and held back by a pause or the grace after a start.
+    /// Past it, and kept by a pause, by the grace after a start, or until a scrape has seen it.
     Overdue,
     /// Expired, from the history.
     Expired,
@@ -230,7 +230,7 @@ pub(super) enum Sort {
 /// A group named by its labels, or none.
 #[derive(ClapArgs, Clone, Debug)]
 pub(super) struct AnyGroup {
-    /// All labels of the group: job=backup instance=db1.
+    /// All labels of the group: job=backup instance=db1. A name may be in quotes: '"a=b"=c'.
     #[arg(value_name = "LABEL=VALUE", value_parser = group::pair)]
     pub(super) labels: Vec<(String, String)>,
 }
@@ -238,7 +238,7 @@ pub(super) struct AnyGroup {
 /// A group named by its labels.
 #[derive(ClapArgs, Clone, Debug)]
 pub(super) struct OneGroup {
-    /// All labels of the group: job=backup instance=db1.
+    /// All labels of the group: job=backup instance=db1. A name may be in quotes: '"a=b"=c'.
     #[arg(value_name = "LABEL=VALUE", value_parser = group::pair, required = true)]
     pub(super) labels: Vec<(String, String)>,
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request, Response, StatusCode, header};
@@ -9,8 +11,8 @@ use ureq::http::{Method, Request, Response, StatusCode, header};
 use super::Failure;
 use super::args::Target;
 use super::tls;
-use crate::format::base64;
 use crate::limits::{CLIENT_ANSWER, CLIENT_ANSWER_TIME, CLIENT_CONNECT_TIME, CLIENT_WORDS};
+use crate::unseen::visible_lines;
 
 /// A gateway that can be asked.
 #[derive(Debug)]
@@ -178,7 +180,7 @@ fn text_of(mut answer: Response<ureq::Body>) -> Result<String, Failure> {
     let code = status.as_u16();
     Err(Failure::Refused(format!(
         "the gateway answered {code}{colon}{}{hint}",
-        super::table::printable_lines(&words)
+        visible_lines(&words)
     )))
 }
 
@@ -213,7 +215,7 @@ fn password(file: &Path) -> Result<String, Failure> {
 
 fn basic(name: &str, password: &str) -> String {
     let credentials = format!("{name}:{password}");
-    format!("Basic {}", base64::encode_standard(credentials.as_bytes()))
+    format!("Basic {}", STANDARD.encode(credentials))
 }
 
 #[cfg(test)]

@@ -54,23 +54,38 @@ pub(super) fn list(client: &Client, listing: &Listing, sort: Sort) -> Result<Val
         };
         query.push(("state", state.to_owned()));
     }
-    let sort = match listing.sort.unwrap_or(sort) {
-        Sort::Expires => "expires",
-        Sort::LastPush => "last_push",
-        Sort::Job => "job",
-    };
-    query.push(("sort", sort.to_owned()));
+    // What has expired has an order of its own, and the gateway says so to who asks for another.
+    let has_own = listing.state == Some(GroupState::Expired);
+    let sort = listing.sort.or((!has_own).then_some(sort));
+    query.extend(sort.map(|sort| {
+        let sort = match sort {
+            Sort::Expires => "expires",
+            Sort::LastPush => "last_push",
+            Sort::Job => "job",
+        };
+        ("sort", sort.to_owned())
+    }));
     let limit = match listing.limit {
         0 => usize::MAX,
         limit => limit,
     };
+    pages(client, "/api/v1/groups", &query, limit)
+}
+
+/// All pages of what is asked for up to so many groups, as one.
+pub(super) fn pages(
+    client: &Client,
+    path: &str,
+    query: &[(&str, String)],
+    limit: usize,
+) -> Result<Value, Failure> {
     let mut groups: Vec<Value> = Vec::new();
     let mut cursor = Value::Null;
     loop {
-        let mut query = query.clone();
+        let mut query = query.to_vec();
         query.push(("limit", API_PAGE.min(limit - groups.len()).to_string()));
         query.extend(cursor.as_str().map(|cursor| ("cursor", cursor.to_owned())));
-        let mut page = client.get("/api/v1/groups", &query)?;
+        let mut page = client.get(path, &query)?;
         let before = groups.len();
         if let Value::Array(page) = page["groups"].take() {
             groups.extend(page);

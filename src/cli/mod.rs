@@ -12,7 +12,6 @@ mod group;
 mod groups;
 mod overrides;
 mod render;
-mod table;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -21,8 +20,6 @@ mod ttl;
 use std::ffi::OsString;
 
 use clap::Parser;
-
-pub use table::Table;
 
 use crate::flags::{self, Exit};
 use args::{Args, Command};

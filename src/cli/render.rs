@@ -1,21 +1,39 @@
 //! The gateway's data as tables. Values that are missing are shown as `-`: an
 //! older or newer gateway may send less.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::args::Output;
 use super::group;
-use super::table::{Table, printable};
 use crate::duration;
+use crate::table::Table;
+use crate::unseen::{is_unseen, visible};
 
 /// The data in the form that was asked for, a line feed at its end.
 pub(super) fn answer(output: Output, data: &Value, table: impl FnOnce(&Value) -> String) -> String {
     match output {
         Output::Table => table(data),
-        Output::Json => format!("{data:#}\n"),
+        Output::Json => format!("{}\n", json(data)),
     }
+}
+
+/// JSON of several lines in which strings have escapes for all that cannot be seen.
+fn json(data: &Value) -> String {
+    let text = format!("{data:#}");
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        if is_unseen(char) && char != '\n' {
+            // JSON's escapes are of UTF-16, where each of these is one unit.
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(char));
+        } else {
+            escaped.push(char);
+        }
+    }
+    escaped
 }
 
 /// Groups by their TTLs.
@@ -134,7 +152,7 @@ pub(super) fn overview(ttl: &Value) -> String {
 
 /// Why a group has its TTL; or each of several.
 pub(super) fn explanations(data: &Value) -> String {
-    let several = data.as_array().or(data["groups"].as_array());
+    let several = data["groups"].as_array();
     let several = several.map_or(std::slice::from_ref(data), Vec::as_slice);
     let several: Vec<String> = several.iter().map(explanation).collect();
     several.join("\n")
@@ -196,7 +214,7 @@ fn table_of(groups: &Value, heading: &[&str], row: impl Fn(&Value) -> Vec<String
 }
 
 fn lines(pairs: &[(&str, String)]) -> String {
-    let line = |(name, value): &(&str, String)| format!("{name:<12} {}\n", printable(value));
+    let line = |(name, value): &(&str, String)| format!("{name:<12} {}\n", visible(value));
     let lines: Vec<String> = pairs.iter().map(line).collect();
     lines.concat()
 }
@@ -208,7 +226,7 @@ fn labels(group: &Value) -> String {
 fn of_labels(labels: &Value) -> String {
     let labels = labels.as_object().into_iter().flatten();
     let labels = labels.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
-    printable(&group::shown(labels))
+    visible(&group::shown(labels))
 }
 
 /// A number or a text; `-` for null.
@@ -264,7 +282,7 @@ fn ending(what: &Value) -> String {
 /// `8d (rule:backups)`.
 pub(super) fn ttl_and_source(group: &Value) -> String {
     let (ttl, source) = (text(&group["ttl"]), text(&group["ttl_source"]));
-    printable(&format!("{ttl} ({source})"))
+    visible(&format!("{ttl} ({source})"))
 }
 
 /// When a group expires after a change, as the end of a sentence.

@@ -6,7 +6,7 @@ use ureq::http::Method;
 use super::args::{AnyGroup, Output, Sort, Target, TtlCommand};
 use super::change::Change;
 use super::client::Client;
-use super::groups::{list, selectors};
+use super::groups::{list, pages, selectors};
 use super::render::{self, answer};
 use super::{Ask, Failure, group, overrides};
 use crate::model::Selector;
@@ -88,7 +88,12 @@ fn explain(client: &Client, group: &AnyGroup, matching: &[Selector]) -> Result<V
         let text = "name a group, such as job=backup, or give --match";
         return Err(Failure::Refused(text.to_owned()));
     }
-    client.get("/api/v1/ttl/explain", &selectors(matching))
+    pages(
+        client,
+        "/api/v1/ttl/explain",
+        &selectors(matching),
+        usize::MAX,
+    )
 }
 
 /// What was given and nothing else.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::Table;
 use crate::duration;
+use crate::table::Table;
 use crate::ttl::{Rule, TtlPolicy};
 
 /// The settings in force and the rules in their order, several lines.

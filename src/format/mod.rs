@@ -12,6 +12,7 @@ pub mod gob;
 mod identity;
 pub mod inflate;
 pub mod json_write;
+mod metric_type;
 pub mod name;
 pub mod negotiate;
 pub mod openmetrics;

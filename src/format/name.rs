@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+pub(crate) use crate::model::is_label_byte;
+pub use crate::model::is_label_name;
+
 /// Which names of metrics and labels a push may have: `--push.enable-utf8-names`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NameRule {
@@ -41,12 +44,8 @@ fn is_utf8_name(name: &[u8]) -> bool {
 
 /// Whether `name` is a metric name of the text format: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
 pub fn is_metric_name(name: &[u8]) -> bool {
-    starts_well(name) && name.iter().all(|byte| is_metric_byte(*byte))
-}
-
-/// Whether `name` is a label name of the text format: `[a-zA-Z_][a-zA-Z0-9_]*`.
-pub fn is_label_name(name: &[u8]) -> bool {
-    starts_well(name) && name.iter().all(|byte| is_label_byte(*byte))
+    name.first().is_some_and(|byte| !byte.is_ascii_digit())
+        && name.iter().all(|byte| is_metric_byte(*byte))
 }
 
 /// `name` as the exposition prints a metric name: every character that the text
@@ -100,15 +99,6 @@ pub fn decode_values(name: &str) -> Option<String> {
 /// Whether `byte` may stand in a metric name, its first place aside.
 pub(crate) fn is_metric_byte(byte: u8) -> bool {
     is_label_byte(byte) || byte == b':'
-}
-
-/// Whether `byte` may stand in a label name, its first place aside.
-pub(crate) fn is_label_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-fn starts_well(name: &[u8]) -> bool {
-    name.first().is_some_and(|byte| !byte.is_ascii_digit())
 }
 
 fn underscored(name: &str, colon: bool) -> Cow<'static, str> {

@@ -8,6 +8,7 @@
 
 use super::escape::distinct;
 use super::identity::Identity;
+use super::metric_type;
 use super::proto::wire::take_delimited;
 use crate::model::{
     Bucket, Count, CounterDetails, Exemplar, Family, Histogram, Kind, Metric, NativeHistogram,
@@ -37,15 +38,7 @@ pub(super) fn write_header(
     if let Some(help) = help {
         write_str(&mut header, 2, help);
     }
-    let kind = match kind {
-        Kind::Counter => 0,
-        Kind::Gauge => 1,
-        Kind::Summary => 2,
-        Kind::Untyped => 3,
-        Kind::Histogram => 4,
-        Kind::GaugeHistogram => 5,
-    };
-    write_uint(&mut header, 3, kind);
+    write_uint(&mut header, 3, metric_type::number(kind));
     write_varint(out, (header.len() + len) as u64);
     out.extend_from_slice(&header);
 }

@@ -10,7 +10,9 @@
 use std::io::Write;
 
 use super::float;
+use super::metric_type;
 use super::proto::wire::{Fields, Wire, sint32, sint64, take_varint};
+use crate::model::Kind;
 
 /// Prints a stream of messages piece by piece.
 #[derive(Debug)]
@@ -96,15 +98,6 @@ const EXEMPLAR: Schema = &[
 ];
 const TIMESTAMP: Schema = &[(1, "seconds", Type::Int), (2, "nanos", Type::Int)];
 
-const KINDS: [&str; 6] = [
-    "COUNTER",
-    "GAUGE",
-    "SUMMARY",
-    "UNTYPED",
-    "HISTOGRAM",
-    "GAUGE_HISTOGRAM",
-];
-
 impl Prototext {
     /// A printer at the beginning of a stream.
     pub fn new(compact: bool) -> Self {
@@ -187,8 +180,8 @@ impl Printer<'_> {
             (Type::Sint32, Wire::Varint(value)) => self.put(format_args!("{}", sint32(value))),
             (Type::Sint64, Wire::Varint(value)) => self.put(format_args!("{}", sint64(value))),
             (Type::Kind, Wire::Varint(value)) => {
-                let kind = usize::try_from(value).ok().and_then(|at| KINDS.get(at));
-                self.put(format_args!("{}", kind.unwrap_or(&"UNTYPED")));
+                let kind = metric_type::from_number(value).unwrap_or(Kind::Untyped);
+                self.put(format_args!("{}", kind.as_upper()));
             }
             _ => {}
         }

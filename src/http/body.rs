@@ -17,10 +17,7 @@ use super::pieces::Pieces;
 use super::reply;
 use crate::format::inflate::{InflateError, check_header, gunzip_within};
 use crate::format::snappy::{SnappyError, unsnap_within};
-use crate::limits::{BODY_BYTES_IN_FLIGHT, BODY_IDLE_TIME, BODY_TIME, MAX_INFLATED};
-
-/// Room made for a body before anything of it has come.
-const FIRST_ROOM: usize = 64 * 1024;
+use crate::limits::{BODY_BYTES_IN_FLIGHT, BODY_IDLE_TIME, BODY_RESERVED, BODY_TIME, MAX_INFLATED};
 
 /// A body in memory, and the share of the gateway's memory that it takes.
 #[derive(Debug)]
@@ -108,10 +105,7 @@ impl BodyError {
     }
 
     pub(super) fn into_reply(self) -> Response {
-        match self {
-            Self::NoMemory => reply::unavailable(self),
-            other => reply::error(other.status(), other),
-        }
+        reply::error(self.status(), self)
     }
 }
 
@@ -139,7 +133,7 @@ async fn take(
     }
     let mut share = Share::first(context)?;
     // What is declared is believed only as far as something has come.
-    let first = declared.unwrap_or_default().min(FIRST_ROOM);
+    let first = declared.unwrap_or_default().min(BODY_RESERVED);
     let mut pieces = Pieces::new(first, declared.unwrap_or(limit));
     while let Some(frame) = next_frame(&mut body).await? {
         let Ok(data) = frame.into_data() else {

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
+use axum::response::Response;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::handover::{Handover, Piece};
 use crate::limits::{ANSWER_IDLE_TIME, HEADER_TIME, IDLE_TIME};
 
 /// Whether a request is being answered on a connection: then no read times out here.
@@ -27,7 +29,8 @@ struct Answers {
     handed: Mutex<Vec<Then>>,
 }
 
-type Then = Box<dyn FnOnce() + Send>;
+/// What is done when something has been handed over.
+pub(super) type Then = Box<dyn FnOnce() + Send>;
 
 impl fmt::Debug for Answers {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,10 +71,10 @@ impl Busy {
         }
     }
 
-    /// Does this once all that has been written up to now, and what is written at once
-    /// after it, has been handed to the system; never if the connection ends before.
-    pub(super) fn once_handed_over(&self, then: impl FnOnce() + Send + 'static) {
-        self.handed().push(Box::new(then));
+    /// Does this once all that has been written up to now has been handed to the system; never
+    /// if the connection ends before.
+    pub(super) fn once_handed_over(&self, then: Then) {
+        self.handed().push(then);
     }
 
     fn handed(&self) -> MutexGuard<'_, Vec<Then>> {
@@ -100,19 +103,39 @@ impl Drop for Begun {
 
 /// A response body that marks its connection as idle when it has been sent.
 pub(super) struct WhileBusy {
-    pub(super) body: Body,
-    pub(super) _begun: Begun,
+    body: Body,
+    handover: Option<Handover>,
+    _begun: Begun,
+}
+
+impl WhileBusy {
+    /// The response with such a body.
+    pub(super) fn dress(mut response: Response, begun: Begun) -> Response<Self> {
+        let handover = response.extensions_mut().remove();
+        response.map(|body| Self {
+            body,
+            handover,
+            _begun: begun,
+        })
+    }
 }
 
 impl axum::body::HttpBody for WhileBusy {
-    type Data = bytes::Bytes;
+    type Data = Piece;
     type Error = axum::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+    ) -> Poll<Option<Result<hyper::body::Frame<Piece>, axum::Error>>> {
+        let this = &mut *self;
+        let handover = this.handover.as_ref();
+        // So that nobody takes what was given before for all there is.
+        handover.inspect(|handover| handover.depart());
+        let given = Pin::new(&mut this.body).poll_frame(cx);
+        let given = given.map_ok(|frame| frame.map_data(|bytes| Piece::new(bytes, handover)));
+        handover.inspect(|handover| handover.arrived());
+        given
     }
 
     fn is_end_stream(&self) -> bool {

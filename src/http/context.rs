@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SetOnce};
+use tokio::sync::{Mutex, Semaphore, SetOnce};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Lists;
 use super::gate::Gate;
-use super::health::{LOADING, NOT_LOADED};
+use super::health::{LOADING, NOT_LOADED, STOPPED};
 use super::page::FormKey;
 use super::running::Running;
 use super::zipping::Compressors;
@@ -59,8 +59,8 @@ pub struct Doors {
 /// Shared by all connections.
 #[derive(Debug)]
 pub struct Context {
-    /// Set when the store is loaded, to `None` if that has failed.
-    state: SetOnce<Option<Arc<State>>>,
+    /// Set when the store is loaded, or to why it never will be.
+    state: SetOnce<Result<Arc<State>, &'static str>>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) limits: Limits,
     pub(super) site: Site,
@@ -72,6 +72,8 @@ pub struct Context {
     pub(super) admin: bool,
     /// Where TTL rules are read from anew; `None`: `--web.enable-lifecycle` is off.
     pub(super) reload: Option<PolicySource>,
+    /// Held by the reload whose turn it is.
+    pub(crate) reloading: Arc<Mutex<()>>,
     /// What shows that a form was made by this process.
     pub(super) forms: FormKey,
     /// Lists of the API of which more pages may be asked for.
@@ -114,6 +116,7 @@ impl Context {
             quit: CancellationToken::new(),
             admin: doors.admin,
             reload: doors.reload,
+            reloading: Arc::default(),
             forms: FormKey::new(),
             lists: Lists::default(),
             gate: doors.gate,
@@ -129,12 +132,17 @@ impl Context {
     /// From now on requests are served from this state.
     pub fn loaded(&self, state: Arc<State>) {
         // A second call would be a defect; the first state stays.
-        let _ = self.state.set(Some(state));
+        let _ = self.state.set(Ok(state));
     }
 
     /// There will be no state: whoever waits for it is told at once.
     pub fn load_failed(&self) {
-        let _ = self.state.set(None);
+        let _ = self.state.set(Err(NOT_LOADED));
+    }
+
+    /// The same because the gateway is stopped before.
+    pub fn load_abandoned(&self) {
+        let _ = self.state.set(Err(STOPPED));
     }
 
     /// Waits until somebody asks by HTTP that the program ends.
@@ -144,7 +152,7 @@ impl Context {
 
     /// The state, once it is loaded.
     pub(super) fn state(&self) -> Option<&Arc<State>> {
-        self.state.get()?.as_ref()
+        self.state.get()?.as_ref().ok()
     }
 
     /// The state, which is waited for while it is being loaded: for as long as `patience`, and at
@@ -162,6 +170,6 @@ impl Context {
                 .await
                 .map_err(|_| LOADING)?,
         };
-        loaded.as_ref().ok_or(NOT_LOADED)
+        loaded.as_ref().map_err(|reason| *reason)
     }
 }

@@ -12,6 +12,9 @@ pub(super) const LOADING: &str = "the store is still being loaded";
 /// Text of the 503 for those who waited for a store that could not be loaded.
 pub(super) const NOT_LOADED: &str = "the store could not be loaded";
 
+/// The same for a gateway that is stopped before its store is loaded.
+pub(super) const STOPPED: &str = "the gateway was stopped before its store was loaded";
+
 /// 200 unless a failed commit keeps the store from taking pushes.
 pub(super) fn healthy(context: &Context, method: &Method) -> Response {
     let response = match context.state().and_then(|state| state.health().refusal()) {

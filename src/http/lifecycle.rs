@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use axum::response::Response;
+use tokio::sync::Mutex;
 
 use super::context::Context;
+use super::to_the_end::{Panicked, to_the_end};
 use super::{api, reply};
 use crate::config::{Faults, PolicySource};
 use crate::state::{Refused, State};
@@ -30,11 +31,14 @@ pub(super) async fn reload(context: &Context, state: &Arc<State>, query: Option<
         Ok(dry_run) => dry_run,
         Err(fault) => return reply::bad_request(fault),
     };
-    match reload_policy(state, source, dry_run).await {
-        Ok(Some(groups)) => reply::text(&format!("{groups} groups would expire now\n")),
-        Ok(None) => reply::text("reloaded\n"),
-        Err(error) => error.reply(),
-    }
+    let answer = if dry_run {
+        let count = would_expire(state, source.clone()).await;
+        count.map(|groups| format!("{groups} groups would expire now\n"))
+    } else {
+        let reloaded = reload_policy(&context.reloading, state, source.clone()).await;
+        reloaded.map(|()| "reloaded\n".to_owned())
+    };
+    answer.map_or_else(ReloadError::reply, |text| reply::text(&text))
 }
 
 /// Why TTL rules were not put in force: the old ones are.
@@ -51,57 +55,77 @@ pub(crate) enum ReloadError {
 impl ReloadError {
     fn reply(self) -> Response {
         match self {
-            Self::Store(Refused::DiskFull(_)) => {
-                reply::error(StatusCode::INSUFFICIENT_STORAGE, self)
-            }
-            Self::Store(_) => reply::unavailable(self),
+            Self::Store(ref refused) => reply::error(reply::status_of(refused), self),
             Self::Faults(faults) => reply::bad_request(faults),
         }
     }
 }
 
-/// Puts the rules in force that `source` has now, all or nothing. With `dry_run`
-/// nothing changes: the number of groups that would expire at once.
+impl From<Panicked> for ReloadError {
+    fn from(panic: Panicked) -> Self {
+        Self::Store(Refused::Unavailable(panic.to_string()))
+    }
+}
+
+/// Puts the rules in force that `source` has when it is the turn of this reload, all or nothing.
+/// Reloads take turns, so that the newest file is the one that stays in force. One that is given up
+/// before its turn does nothing; later it goes on.
 ///
 /// # Errors
 /// Names all faults, or what is wrong with the store; the rules that were in force stay.
 pub(crate) async fn reload_policy(
+    turns: &Arc<Mutex<()>>,
     state: &Arc<State>,
-    source: &PolicySource,
-    dry_run: bool,
-) -> Result<Option<usize>, ReloadError> {
-    if dry_run {
-        let policy = load(source)?;
-        let state = Arc::clone(state);
-        let count = tokio::task::spawn_blocking(move || state.would_expire(&policy)).await;
-        let count = count.map_err(|panic| Refused::Unavailable(panic.to_string()));
-        return count.flatten().map(Some).map_err(ReloadError::Store);
-    }
-    let outcome = put_in_force(state, source).await;
-    state.note_reload(outcome.is_ok());
-    match &outcome {
-        Ok(rules) => tracing::info!(rules, "TTL rules reloaded"),
-        Err(ReloadError::Faults(faults)) => tracing::error!(
-            faults,
-            "the config file is not taken; the rules stay as they were"
-        ),
-        Err(ReloadError::Store(refused)) => tracing::error!(
-            error = %refused,
-            "the config file is not taken for want of the store; the rules stay as they were"
-        ),
-    }
-    outcome.map(|_| None)
+    source: PolicySource,
+) -> Result<(), ReloadError> {
+    let turn = Arc::clone(turns).lock_owned().await;
+    to_the_end(state, |state| async move {
+        let _turn = turn;
+        let outcome = put_in_force(&state, source).await;
+        state.note_reload(outcome.is_ok());
+        match &outcome {
+            Ok(rules) => tracing::info!(rules, "TTL rules reloaded"),
+            Err(ReloadError::Faults(faults)) => tracing::error!(
+                faults,
+                "the config file is not taken; the rules stay as they were"
+            ),
+            Err(ReloadError::Store(refused)) => tracing::error!(
+                error = %refused,
+                "the config file is not taken for want of the store; the rules stay as they were"
+            ),
+        }
+        outcome.map(drop)
+    })
+    .await
 }
 
+/// How many groups would expire at once by the rules that `source` has now.
+async fn would_expire(state: &Arc<State>, source: PolicySource) -> Result<usize, ReloadError> {
+    let state = Arc::clone(state);
+    blocking(move || {
+        let policy = load(&source)?;
+        state.would_expire(&policy).map_err(ReloadError::Store)
+    })
+    .await
+}
+
+/// The number of rules that are in force now.
+async fn put_in_force(state: &State, source: PolicySource) -> Result<usize, ReloadError> {
+    let policy = blocking(move || load(&source)).await?;
+    let rules = policy.rules.iter().len();
+    let taken = state.set_policy(policy).await;
+    taken.map(|_| rules).map_err(ReloadError::Store)
+}
+
+/// Reads a file and compiles its patterns, which takes what time it takes.
 fn load(source: &PolicySource) -> Result<TtlPolicy, ReloadError> {
     let faulty = |faults: Faults| ReloadError::Faults(faults.into_lines().join("\n"));
     source.load().map_err(faulty)
 }
 
-/// The number of rules that are in force now.
-async fn put_in_force(state: &State, source: &PolicySource) -> Result<usize, ReloadError> {
-    let policy = load(source)?;
-    let rules = policy.rules.iter().len();
-    let taken = state.set_policy(policy).await;
-    taken.map(|_| rules).map_err(ReloadError::Store)
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ReloadError> + Send + 'static,
+) -> Result<T, ReloadError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(Panicked::from)?
 }

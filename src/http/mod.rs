@@ -7,6 +7,7 @@ mod connection;
 mod context;
 mod foreign;
 mod gate;
+mod handover;
 mod handshake;
 mod health;
 mod lifecycle;
@@ -20,6 +21,7 @@ mod running;
 mod scrape;
 mod serve;
 mod session;
+mod to_the_end;
 mod zipping;
 
 pub use context::{Context, Doors, Limits, Site};

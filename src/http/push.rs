@@ -19,7 +19,7 @@ use crate::format::negotiate::{is_delimited_protobuf, is_openmetrics};
 use crate::format::{openmetrics, proto, text_read};
 use crate::limits::{AGENT_TEXT, LARGE_PUSHES, LOGGED_LABELS, VERY_LARGE_PUSH};
 use crate::model::{Family, GroupKey};
-use crate::push::path::{PathError, grouping_key_with};
+use crate::push::path::{PathError, grouping_key};
 use crate::state::{self, Answer, Done, Prepared, Refused, State, Unstorable};
 use crate::store::Pusher;
 use crate::telemetry::{own_help, own_kind};
@@ -82,7 +82,7 @@ pub(super) async fn delete(
     state: &Arc<State>,
     request: GroupRequest,
 ) -> Response {
-    let response = match grouping_key_with(&request.key, context.limits.names) {
+    let response = match grouping_key(&request.key, context.limits.names) {
         // No group has such a key: see `PathError::NotUtf8`.
         Err(PathError::NotUtf8 { .. }) => reply::deleted(0),
         Err(error) => reply::bad_request(error),
@@ -197,7 +197,7 @@ impl Work {
         let headers = &self.parts.headers;
         let received = inflate(headers, received).map_err(BodyError::into_reply)?;
         let Received { bytes, mut share } = received;
-        let key = grouping_key_with(&self.key, context.limits.names).map_err(reply::bad_request)?;
+        let key = grouping_key(&self.key, context.limits.names).map_err(reply::bad_request)?;
         let pushed_ttl = self.pushed_ttl().map_err(reply::bad_request)?;
         let mut families = parse(headers, &bytes, context.limits.names)?;
         own_helps(&mut families);
@@ -271,7 +271,7 @@ fn parse<'a>(
     } else if is_openmetrics(content_type) && openmetrics::is_closed(body) {
         openmetrics::parse(body, names).map_err(|error| unparsed(error.is_limit, error).into())
     } else {
-        text_read::parse_with(body, names).map_err(|error| unparsed(error.is_limit, error).into())
+        text_read::parse(body, names).map_err(|error| unparsed(error.is_limit, error).into())
     }
 }
 

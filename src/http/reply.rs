@@ -1,14 +1,19 @@
-//! Replies: the only place where statuses, headers and bodies are put together.
+//! Replies: the only place, with the modules below it, where statuses, headers and bodies are put
+//! together.
 //!
 //! Plain errors have the form of Go's `http.Error`, which clients of the
 //! Pushgateway see: `text/plain`, `nosniff`, a body that ends in a newline.
+
+mod api;
+mod page;
+mod raw;
 
 use std::fmt::Display;
 
 use axum::body::{Body, HttpBody};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    LOCATION, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -17,20 +22,15 @@ use crate::clock::UnixNanos;
 use crate::format::accept::Offer;
 use crate::limits::{HEADERS, PATH_BYTES};
 use crate::state::Refused;
+pub(super) use api::{api_error, api_stream, cors, success, yaml};
+pub(super) use page::{asset, page, see_other};
+pub(super) use raw::{NO_TLS, TOO_MANY_CONNECTIONS};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
-/// Nothing runs, nothing comes from or goes to elsewhere, no other site frames the page.
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-     base-uri 'none'; frame-ancestors 'none'",
-);
-
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 const EXPIRES: HeaderName = HeaderName::from_static("tidegate-expires");
 const DELETED: HeaderName = HeaderName::from_static("tidegate-groups-deleted");
@@ -40,16 +40,6 @@ pub(super) const FOREIGN: &str = "another site asked for this: nothing was done"
 
 /// Seconds after which a refused client may try again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
-
-/// Written to a connection that is one too many, before anything is read from it.
-pub(super) const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
-    Retry-After: 1\r\nConnection: close\r\nContent-Length: 21\r\n\r\ntoo many connections\n";
-
-/// Written to a client that speaks plain HTTP to a port with TLS. The words are Go's.
-pub(super) const NO_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\
-    Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n\
-    Client sent an HTTP request to an HTTPS server.\n";
 
 /// 200 for a stored push, with the time at which its group will expire.
 pub(super) fn pushed(expires: Option<UnixNanos>) -> Response {
@@ -100,7 +90,7 @@ pub(super) fn exposition(body: Body, offer: Offer, gzip: bool) -> Response {
     response
 }
 
-/// A plain error: `text` and a newline.
+/// A plain error: `text` and a newline; a 503 says when to try again.
 pub(super) fn error(status: StatusCode, text: impl Display) -> Response {
     tracing::debug!(status = status.as_u16(), %text, "a request is refused");
     let mut response = Response::new(Body::from(format!("{text}\n")));
@@ -108,6 +98,9 @@ pub(super) fn error(status: StatusCode, text: impl Display) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, TEXT);
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, RETRY_SECONDS);
+    }
     response
 }
 
@@ -118,89 +111,6 @@ pub(super) fn text(text: &str) -> Response {
     response
 }
 
-/// 200 with JSON that is made while it is sent.
-pub(super) fn api_stream(body: Body) -> Response {
-    let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    not_kept(response)
-}
-
-/// 200 with data in the envelope of the Pushgateway's API.
-pub(super) fn success(data: &serde_json::Value) -> Response {
-    json(
-        StatusCode::OK,
-        html_safe(&format!(r#"{{"status":"success","data":{data}}}"#)),
-    )
-}
-
-/// JSON with what HTML gives a meaning to escaped, as Go's `encoding/json` writes it.
-/// These characters are only ever inside of strings.
-fn html_safe(json: &str) -> String {
-    let escaped = json.replace('<', "\\u003c").replace('>', "\\u003e");
-    escaped.replace('&', "\\u0026")
-}
-
-/// An error in the envelope of the Pushgateway's API.
-pub(super) fn api_error(status: StatusCode, text: &str) -> Response {
-    let kind = match status {
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => "bad_data",
-        StatusCode::NOT_FOUND => "not_found",
-        StatusCode::FORBIDDEN => "forbidden",
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => "unavailable",
-        _ => "internal",
-    };
-    let text = serde_json::Value::from(text);
-    let body = format!(r#"{{"status":"error","errorType":"{kind}","error":{text}}}"#);
-    let mut response = json(status, body);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
-    }
-    response
-}
-
-fn json(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    not_kept(response)
-}
-
-/// A description of the API.
-pub(super) fn yaml(text: &'static str) -> Response {
-    let mut response = Response::new(Body::from(text));
-    let kind = HeaderValue::from_static("application/yaml");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    not_kept(response)
-}
-
-/// Nobody keeps what the API answers.
-fn not_kept(mut response: Response) -> Response {
-    let never = HeaderValue::from_static("no-cache, no-store, must-revalidate");
-    response.headers_mut().insert(CACHE_CONTROL, never);
-    response
-}
-
-/// The headers by which the Pushgateway lets any web page read its API. Routes that it does
-/// not have are without them: what is stored is no affair of whichever page is open in the
-/// browser of somebody who can reach the gateway.
-pub(super) fn cors(mut response: Response) -> Response {
-    for (name, value) in [
-        (
-            "access-control-allow-headers",
-            "Accept, Authorization, Content-Type, Origin",
-        ),
-        ("access-control-allow-methods", "GET, POST, DELETE, OPTIONS"),
-        ("access-control-allow-origin", "*"),
-        ("access-control-expose-headers", "Date"),
-    ] {
-        let name = HeaderName::from_static(name);
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    not_kept(response)
-}
-
 /// 400.
 pub(super) fn bad_request(text: impl Display) -> Response {
     error(StatusCode::BAD_REQUEST, text)
@@ -208,29 +118,24 @@ pub(super) fn bad_request(text: impl Display) -> Response {
 
 /// 503 with `Retry-After`.
 pub(super) fn unavailable(text: impl Display) -> Response {
-    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, text);
-    response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
-    response
+    error(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 /// What the writer would not do.
 pub(super) fn refused(refused: &Refused) -> Response {
     match refused {
-        Refused::Inconsistent(refusal) => bad_request(refusal),
-        Refused::InBatch { at, key, refusal } => {
-            bad_request(format_args!("group {at} {key}: {refusal}"))
-        }
-        Refused::NoSuchGroup(key) => error(StatusCode::NOT_FOUND, format!("no group {key}")),
-        Refused::Unavailable(reason) => unavailable(format_args!("not stored: {reason}")),
-        Refused::Busy => unavailable("not stored: too many pushes are waiting"),
-        Refused::OverQuota(over) => error(
-            StatusCode::INSUFFICIENT_STORAGE,
-            format!("not stored: {over}"),
-        ),
-        Refused::DiskFull(reason) => {
-            let text = format!("not stored, the disk is full: {reason}");
-            error(StatusCode::INSUFFICIENT_STORAGE, text)
-        }
+        Refused::Unavailable(_) => unavailable(format_args!("not stored: {refused}")),
+        _ => error(status_of(refused), refused),
+    }
+}
+
+/// The status for what the writer would not do, whatever form the answer has.
+pub(super) fn status_of(refused: &Refused) -> StatusCode {
+    match refused {
+        Refused::Inconsistent(_) | Refused::InBatch { .. } => StatusCode::BAD_REQUEST,
+        Refused::NoSuchGroup(_) => StatusCode::NOT_FOUND,
+        Refused::Unavailable(_) | Refused::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        Refused::OverQuota(_) | Refused::DiskFull(_) => StatusCode::INSUFFICIENT_STORAGE,
     }
 }
 
@@ -340,43 +245,6 @@ fn html_escaped(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// A page for people, never kept by anybody.
-pub(super) fn page(status: StatusCode, html: String) -> Response {
-    let mut response = Response::new(Body::from(html));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HTML);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, RETRY_SECONDS);
-    }
-    response
-}
-
-/// A file that pages refer to by an address that changes with the version.
-pub(super) fn asset(kind: &'static str, text: &'static str) -> Response {
-    let mut response = Response::new(Body::from(text));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
-    response
-}
-
-/// 303 after a form has done its work, so that loading the page anew does not repeat it.
-/// `to` is relative: nobody here knows what a proxy puts in front of our paths.
-pub(super) fn see_other(to: &'static str) -> Response {
-    let mut response = empty(StatusCode::SEE_OTHER);
-    let headers = response.headers_mut();
-    headers.insert(LOCATION, HeaderValue::from_static(to));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 /// 405 of `/-/quit`, in the Pushgateway's form: no `Allow`, no newline.

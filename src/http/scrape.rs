@@ -1,40 +1,32 @@
 //! GET of the exposition.
 
-use std::net::IpAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Duration;
-use std::vec::IntoIter;
+mod body;
 
-use axum::body::{Body, HttpBody};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING};
 use axum::response::Response;
-use bytes::Bytes;
-use hyper::body::{Frame as BodyFrame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::Busy;
 use super::context::Context;
+use super::handover::Handover;
 use super::reply;
-use super::zipping::Zipping;
 use crate::clock::Stopwatch;
 use crate::format::accept::{Layout, Offer, negotiate};
 use crate::format::form::{Form, write_metrics};
 use crate::format::negotiate::accepts_gzip;
-use crate::format::prototext::Prototext;
 use crate::format::text_write::Identity;
 use crate::limits::SCRAPE_TIME;
 use crate::model::Family;
 use crate::state::{Shown, State};
 use crate::telemetry::{CutScrape, own_kind};
-use crate::view::{Clashes, Frame, Holding, OwnFamily, Snapshot, exposition, gzip};
-
-/// Printed frames made ahead of what the scraper has taken.
-const AHEAD: usize = 8;
+use crate::view::{Clashes, Frame, Holding, OwnFamily, Snapshot, exposition};
+pub(super) use body::{Done, Frames};
+use body::{Lease, body};
 
 /// Who scrapes.
 pub(super) struct Scraper<'a> {
@@ -68,6 +60,7 @@ pub(super) async fn scrape(
             move || telemetry.count_cut_scrapes(CutScrape::Slow, 1)
         }),
     };
+    state.catch_up().await;
     let (snapshot, offer) = snapshot_for(state, negotiate(accept)).await;
     let clashes = clashes(&snapshot).await;
     let frames = frames(context, state, &snapshot, &clashes);
@@ -80,36 +73,26 @@ pub(super) async fn scrape(
         scraper: scraper.address,
     };
     drop(snapshot);
+    let handover = scraper.is_get.then(|| {
+        let state = Arc::clone(state);
+        Handover::new(scraper.connection.clone(), move || {
+            state.note_scrape(&shown);
+        })
+    });
     let done = Done {
         context: Arc::clone(context),
         watch,
-        whole: scraper.is_get.then(|| Whole {
-            state: Arc::clone(state),
-            shown,
-            connection: scraper.connection.clone(),
-        }),
+        handover: handover.clone(),
         _lease: lease,
     };
     let encodings = headers
         .get(ACCEPT_ENCODING)
         .and_then(|value| value.to_str().ok());
     let zipped = accepts_gzip(encodings);
-    let body = match (offer.layout, zipped) {
-        (Layout::Text | Layout::Delimited, false) => Body::new(Plain::new(frames, done)),
-        (Layout::Text | Layout::Delimited, true) => {
-            Body::new(Zipping::new(frames, &context.compressors, done))
-        }
-        (layout, false) => {
-            let holding = frames.holding();
-            let printed = printed(frames, layout).map(Frame::into_bytes);
-            Body::new(ahead(printed, holding, done))
-        }
-        (layout, true) => {
-            let holding = frames.holding();
-            Body::new(ahead(gzip(printed(frames, layout)), holding, done))
-        }
-    };
-    reply::exposition(body, offer, zipped)
+    let body = body(frames, offer.layout, zipped, done);
+    let mut response = reply::exposition(body, offer, zipped);
+    handover.map(|handover| response.extensions_mut().insert(handover));
+    response
 }
 
 /// What a scrape is made of, and the offer that it answers: text while the store, from
@@ -190,49 +173,6 @@ fn make_room(context: &Context, holding: &Arc<Holding>, cut: &CancellationToken)
     }
 }
 
-/// The frames of a scrape, and the note of what it holds.
-pub(super) struct Frames {
-    frames: IntoIter<Frame>,
-    holding: Arc<Holding>,
-}
-
-impl Frames {
-    fn new(frames: Vec<Frame>, holding: Arc<Holding>) -> Self {
-        let frames = frames.into_iter();
-        Self { frames, holding }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.frames.len()
-    }
-
-    pub(super) fn holding(&self) -> Arc<Holding> {
-        Arc::clone(&self.holding)
-    }
-
-    /// The bytes of the next frame, which are held until they are dropped.
-    fn lend(&mut self) -> Option<Bytes> {
-        Some(self.holding.lend(self.frames.next()?))
-    }
-}
-
-/// For those who do not keep the frames that they take.
-impl Iterator for Frames {
-    type Item = Frame;
-
-    fn next(&mut self) -> Option<Frame> {
-        let frame = self.frames.next()?;
-        self.holding.release();
-        Some(frame)
-    }
-}
-
-/// Frames as the text form of protobuf.
-fn printed(frames: Frames, layout: Layout) -> impl Iterator<Item = Frame> {
-    let mut printer = Prototext::new(layout == Layout::CompactText);
-    frames.map(move |frame| Frame::Text(printer.print(&frame.into_bytes()).into()))
-}
-
 fn own_family(family: &Family<'_>, form: Form) -> OwnFamily {
     let mut text = Vec::new();
     write_metrics(&mut text, family, &Identity::none_in(form));
@@ -286,141 +226,6 @@ pub(super) fn cut_after(
         }
     });
     guard
-}
-
-/// What a scrape holds while its answer is being sent.
-struct Lease {
-    _permit: Option<OwnedSemaphorePermit>,
-    _cut: DropGuard,
-}
-
-/// Counts the scrape when its answer is sent or given up.
-pub(super) struct Done {
-    context: Arc<Context>,
-    watch: Stopwatch,
-    whole: Option<Whole>,
-    _lease: Lease,
-}
-
-impl Done {
-    /// The last of the answer is being handed to the connection.
-    pub(super) fn last(&mut self) {
-        if let Some(whole) = self.whole.take() {
-            whole.tell();
-        }
-    }
-}
-
-/// What is noted when an answer has been handed over whole.
-struct Whole {
-    state: Arc<State>,
-    shown: Shown,
-    connection: Busy,
-}
-
-impl Whole {
-    fn tell(self) {
-        let Self {
-            state,
-            shown,
-            connection,
-        } = self;
-        connection.once_handed_over(move || state.note_scrape(&shown));
-    }
-}
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        self.context.telemetry.observe_scrape(self.watch.seconds());
-    }
-}
-
-/// An exposition as it is: every frame is the view's own bytes.
-struct Plain {
-    frames: Frames,
-    left: u64,
-    done: Done,
-}
-
-impl Plain {
-    fn new(frames: Frames, done: Done) -> Self {
-        let left = frames.frames.as_slice().iter();
-        let left = left.map(|frame| frame.len() as u64).sum();
-        Self { frames, left, done }
-    }
-}
-
-impl HttpBody for Plain {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _cx: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
-        let next = self.frames.lend();
-        self.left -= next.as_ref().map_or(0, |bytes| bytes.len() as u64);
-        if self.frames.len() == 0 {
-            self.done.last();
-        }
-        Poll::Ready(next.map(|bytes| Ok(BodyFrame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.frames.len() == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
-    }
-}
-
-/// An exposition that a blocking thread makes, a few frames ahead of the scraper.
-struct Ahead {
-    frames: mpsc::Receiver<Bytes>,
-    /// Set by the thread when it has made all there is.
-    complete: Arc<AtomicBool>,
-    done: Done,
-}
-
-fn ahead(
-    frames: impl Iterator<Item = Bytes> + Send + 'static,
-    holding: Arc<Holding>,
-    done: Done,
-) -> Ahead {
-    let (send, receive) = mpsc::channel(AHEAD);
-    let complete = Arc::new(AtomicBool::new(false));
-    let made = Arc::clone(&complete);
-    tokio::task::spawn_blocking(move || {
-        for bytes in frames {
-            if send.blocking_send(holding.made(bytes)).is_err() {
-                return; // The scraper has gone.
-            }
-        }
-        made.store(true, Ordering::Release);
-    });
-    Ahead {
-        frames: receive,
-        complete,
-        done,
-    }
-}
-
-impl HttpBody for Ahead {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
-        let next = ready!(self.frames.poll_recv(cx));
-        // The thread may have ended by a panic: then this is no whole answer.
-        if next.is_none() && self.complete.load(Ordering::Acquire) {
-            self.done.last();
-        }
-        Poll::Ready(next.map(|bytes| Ok(BodyFrame::data(bytes))))
-    }
 }
 
 #[cfg(test)]

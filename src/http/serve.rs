@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -16,10 +15,7 @@ use super::context::Context;
 use super::listen::Listener;
 use super::reply;
 use super::session::Connection;
-use crate::limits::{CONNECTIONS, DRAIN_TIME};
-
-/// How long to wait when the system gives no more sockets.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::limits::{ACCEPT_PAUSE, CONNECTIONS, DRAIN_TIME};
 
 /// Serves every listener until it is stopped.
 #[derive(Debug)]

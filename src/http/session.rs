@@ -125,12 +125,12 @@ impl Connection {
     fn reply(
         &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response, Infallible>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response<WhileBusy>, Infallible>> + Send + use<> {
         let connection = self.clone();
         async move { Ok(connection.answer(request).await) }
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Response {
+    async fn answer(self, request: Request<Incoming>) -> Response<WhileBusy> {
         let begun = self.busy.begin();
         // In HTTP/1 hyper sends no body to HEAD, in HTTP/2 it would.
         let headless = request.version() == Version::HTTP_2 && request.method() == Method::HEAD;
@@ -138,12 +138,7 @@ impl Connection {
         if headless {
             response = reply::without_body(response);
         }
-        response.map(|body| {
-            Body::new(WhileBusy {
-                body,
-                _begun: begun,
-            })
-        })
+        WhileBusy::dress(response, begun)
     }
 
     /// Answers a request if the gate lets it in.

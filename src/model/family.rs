@@ -45,6 +45,22 @@ impl Kind {
         }
     }
 
+    /// Suffixes that the samples of a family of this type take beside its name.
+    pub fn suffixes(self) -> &'static [&'static str] {
+        match self {
+            Self::Summary => &["_count", "_sum"],
+            Self::Histogram | Self::GaugeHistogram => &["_count", "_sum", "_bucket"],
+            Self::Counter | Self::Gauge | Self::Untyped => &[],
+        }
+    }
+
+    /// The names of families of which `name` could be a sample, each with the suffix.
+    pub fn bases(name: &str) -> impl Iterator<Item = (&str, &'static str)> {
+        ["_count", "_sum", "_bucket"]
+            .into_iter()
+            .filter_map(move |suffix| Some((name.strip_suffix(suffix)?, suffix)))
+    }
+
     /// Whether the family's samples carry `_bucket`, `_sum` and `_count` names.
     pub fn is_histogram(self) -> bool {
         matches!(self, Self::Histogram | Self::GaugeHistogram)

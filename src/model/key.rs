@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::Metric;
+
 /// Ends every part of a canonical key. UTF-8 never holds this byte, so no
 /// label value can imitate a boundary.
 const END: u8 = 0xFF;
@@ -126,6 +128,23 @@ fn parts(bytes: &[u8]) -> Option<Vec<&str>> {
     body.split(|byte| *byte == END)
         .map(|part| std::str::from_utf8(part).ok())
         .collect()
+}
+
+/// All labels of a series of this group as a scrape shows them, sorted by name: those of the
+/// series are without those of the key, and an `instance` that neither has is empty.
+pub fn all_labels<'a>(key: &'a GroupKey, metric: &'a Metric<'_>) -> Vec<(&'a str, &'a str)> {
+    let mut labels = key.labels();
+    labels.extend(
+        metric
+            .labels
+            .iter()
+            .map(|label| (label.name.as_ref(), label.value.as_ref())),
+    );
+    if !labels.iter().any(|(name, _)| *name == "instance") {
+        labels.push(("instance", ""));
+    }
+    labels.sort_unstable();
+    labels
 }
 
 #[cfg(test)]

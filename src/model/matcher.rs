@@ -12,7 +12,9 @@ use std::fmt;
 use regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
-use super::GroupKey;
+pub(crate) use quoted::{quote, read as read_quoted};
+
+use super::{GroupKey, is_label_name};
 use crate::limits::{MATCHERS, PATTERN_BYTES, REGEX_BYTES};
 
 /// Matchers of which all must hold. Without any it chooses every group.
@@ -113,7 +115,7 @@ impl Selector {
         for (label, pattern) in pairs {
             let matcher = if matchers.len() >= MATCHERS {
                 Err(MatcherFault::TooMany)
-            } else if is_label_name(label) || label.is_empty() {
+            } else if is_label_name(label.as_bytes()) || label.is_empty() {
                 Matcher::new(label, false, true, pattern)
             } else {
                 Err(MatcherFault::Label(shown(label)))
@@ -208,7 +210,7 @@ impl fmt::Display for Matcher {
             (Pattern::Regex(text, _), false) => ("=~", text),
             (Pattern::Regex(text, _), true) => ("!~", text),
         };
-        let label = if is_label_name(&self.label) {
+        let label = if is_label_name(self.label.as_bytes()) {
             Cow::Borrowed(&*self.label)
         } else {
             Cow::Owned(quoted::quote(&self.label))
@@ -241,11 +243,6 @@ fn anchored(pattern: &str) -> Result<Regex, MatcherFault> {
                 }
             },
         })
-}
-
-fn is_label_name(name: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    name.bytes().all(legal) && name.starts_with(|first: char| !first.is_ascii_digit())
 }
 
 /// A piece of somebody's text short enough for a message.

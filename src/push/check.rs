@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::format::name::{is_label_name, printed_label_name};
+use crate::limits::NAMED_FAULTS;
 use crate::model::{Family, GroupKey, Kind, Label, Metric, Value};
 
 use super::native::native_fault;
 use super::printed::has_plain_names;
-use super::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
+use super::refusal::{COLLECTED_BEFORE, Refusal, collected, collides};
 
 /// Type of a metric of the gateway itself, `None` if there is none of that name.
 pub type OwnKind = fn(&str) -> Option<Kind>;
@@ -29,12 +30,12 @@ pub fn check(families: &[Family<'_>], key: &GroupKey, own: OwnKind) -> Result<()
         return Err(Refusal::unmarked(own));
     }
     let plain_key = has_plain_names(key);
-    let mut faults: Vec<String> = families
+    let faults: Vec<String> = families
         .iter()
         .flat_map(|family| family_faults(family, key, plain_key))
+        .chain(suffix_collisions(families))
         .take(NAMED_FAULTS)
         .collect();
-    faults.extend(suffix_collisions(families));
     if faults.is_empty() {
         Ok(())
     } else {
@@ -63,7 +64,7 @@ pub fn family_fault(family: &Family<'_>, key: &GroupKey, own: OwnKind) -> Option
 
 /// Whether families of one push collide by a suffix, such as `s_count` and a summary `s`.
 pub fn collide(families: &[Family<'_>]) -> bool {
-    !suffix_collisions(families).is_empty()
+    suffix_collisions(families).next().is_some()
 }
 
 /// A family that would break one of the gateway's own.
@@ -78,15 +79,15 @@ fn own_clash(family: &Family<'_>, own: OwnKind) -> Option<String> {
             )
         });
     }
-    let as_suffixed = bases(name).find_map(|(base, suffix)| {
+    let as_suffixed = Kind::bases(name).find_map(|(base, suffix)| {
         let kind = own(base)?;
-        suffixes(kind)
+        kind.suffixes()
             .contains(&suffix)
             .then(|| collides(name, kind, base))
     });
     let as_base = || {
         let mut suffixed = String::with_capacity(name.len() + SUFFIX_BYTES);
-        let suffix = suffixes(family.kind).iter().find(|suffix| {
+        let suffix = family.kind.suffixes().iter().find(|suffix| {
             suffixed.clear();
             suffixed.extend([name, suffix]);
             own(&suffixed).is_some()
@@ -209,49 +210,29 @@ fn printed_fault(key: &GroupKey, plain_key: bool, metric: &Metric<'_>) -> Option
     Some(same_name(&pair[0]))
 }
 
-/// Bytes of the longest of [`suffixes`].
+/// Bytes of the longest of [`Kind::suffixes`].
 const SUFFIX_BYTES: usize = "_bucket".len();
 
-/// Suffixes that the samples of a family of this type take beside its name.
-pub fn suffixes(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Summary => &["_count", "_sum"],
-        Kind::Histogram | Kind::GaugeHistogram => &["_count", "_sum", "_bucket"],
-        Kind::Counter | Kind::Gauge | Kind::Untyped => &[],
-    }
-}
-
-/// The names that `name` could be a sample of, each with the suffix.
-pub fn bases(name: &str) -> impl Iterator<Item = (&str, &'static str)> {
-    ["_count", "_sum", "_bucket"]
-        .into_iter()
-        .filter_map(move |suffix| Some((name.strip_suffix(suffix)?, suffix)))
-}
-
-fn suffix_collisions(families: &[Family<'_>]) -> Vec<String> {
+fn suffix_collisions<'a>(families: &'a [Family<'_>]) -> impl Iterator<Item = String> + 'a {
     // Families are sorted by name: see `rewrite`.
-    let kind = |name: &str| {
+    let kind = move |name: &str| {
         let at = families.binary_search_by(|family| family.name.as_ref().cmp(name));
         at.ok().map(|at| families[at].kind)
     };
-    let collision = |family: &Family<'_>| {
-        bases(&family.name).find_map(|(base, suffix)| {
+    families.iter().filter_map(move |family| {
+        Kind::bases(&family.name).find_map(|(base, suffix)| {
             let kind = kind(base)?;
-            suffixes(kind)
+            kind.suffixes()
                 .contains(&suffix)
                 .then(|| collides(&family.name, kind, base))
         })
-    };
-    families
-        .iter()
-        .filter_map(collision)
-        .take(NAMED_FAULTS)
-        .collect()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::name::NameRule;
     use crate::format::text_read;
     use crate::push::rewrite::rewrite;
 
@@ -269,7 +250,8 @@ mod tests {
             .map(|(n, v)| ((*n).into(), (*v).into()))
             .collect();
         let key = GroupKey::new("j", &labels);
-        let mut families = text_read::parse(body.as_bytes()).expect("a body that parses");
+        let mut families =
+            text_read::parse(body.as_bytes(), NameRule::Legacy).expect("a body that parses");
         rewrite(&mut families, &key);
         check(&families, &key, own).err()
     }
@@ -361,5 +343,12 @@ mod tests {
             "{}",
             &text[..200]
         );
+        // Of all kinds together.
+        let collide = |n| format!("s{n}_count 1\n# TYPE s{n} summary\ns{n} 1\n");
+        let body = "a 1\n".repeat(61) + &(0..100).map(collide).collect::<String>();
+        let text = refusal(&[], &body).expect("duplicates").to_string();
+        assert!(text.contains("100 error(s) occurred:"), "{}", &text[..200]);
+        assert_eq!(text.matches("was collected before").count(), 60);
+        assert_eq!(text.matches("collides with").count(), 40);
     }
 }

@@ -1,56 +1,99 @@
 //! What makes a native histogram one that Prometheus can take: else it refuses the whole scrape.
 
+use std::ops::RangeInclusive;
+
 use crate::model::{Count, Histogram, NativeHistogram, Span};
+
+/// The schemas of exponential buckets. Prometheus releases differ in what they do with others:
+/// some refuse the scrape, some fail on queries.
+const SCHEMAS: RangeInclusive<i32> = -4..=8;
 
 /// What is wrong with the native buckets of a histogram; `None`: nothing. The rules are those
 /// by which Prometheus checks a histogram it has scraped.
 pub(super) fn native_fault(histogram: &Histogram<'_>) -> Option<String> {
     let native = histogram.native.as_ref()?;
-    let zero_is_float = matches!(native.zero_count, Some(Count::Float(zero)) if zero > 0.0);
-    let is_float =
-        zero_is_float || !native.negative_counts.is_empty() || !native.positive_counts.is_empty();
-    let sides = [
-        (
-            "negative",
-            &native.negative_spans,
-            &native.negative_deltas,
-            &native.negative_counts,
-        ),
-        (
-            "positive",
-            &native.positive_spans,
-            &native.positive_deltas,
-            &native.positive_counts,
-        ),
-    ];
-    let mut observed = match native.zero_count {
-        Some(Count::Int(zero)) => u128::from(zero),
-        _ => 0,
-    };
-    for (side, spans, deltas, counts) in sides {
-        let buckets = if is_float { counts.len() } else { deltas.len() };
-        let fault = span_fault(spans, buckets).or_else(|| {
-            let negative = counts.iter().position(|count| *count < 0.0);
-            let negative = negative.map(|at| bucket_fault(at, "negative"));
-            negative.or_else(|| add_up(deltas, &mut observed).err())
-        });
-        if let Some(fault) = fault {
+    if let Some(schema) = native.schema.filter(|schema| !SCHEMAS.contains(schema))
+        && is_native(native)
+    {
+        let (first, last) = (SCHEMAS.start(), SCHEMAS.end());
+        return Some(format!(
+            "has native buckets of the schema {schema}, which is not one of {first} to {last}"
+        ));
+    }
+    let (is_float, mut observed) = (is_float(histogram, native), 0);
+    for (side, buckets) in sides(native) {
+        if let Some(fault) = buckets.fault(is_float, &mut observed) {
             return Some(format!(
                 "has {side} native buckets that do not fit: {fault}"
             ));
         }
     }
-    match histogram.count {
-        Count::Int(count) if !is_float => {
-            let counted = u128::from(count);
-            // Observations that are no number are counted and in no bucket, and make the sum none.
-            let is_short = observed < counted && !histogram.sum.is_nan() && is_native(native);
-            (observed > counted || is_short).then(|| {
-                format!("has {observed} observations in its native buckets, and a count of {count}")
-            })
+    if is_float {
+        return None; // Sums of floats are not exact.
+    }
+    observed += u128::from(whole(native.zero_count));
+    let count = whole(Some(histogram.count));
+    let counted = u128::from(count);
+    // Observations that are no number are counted and in no bucket, and make the sum none.
+    let is_short = observed < counted && !histogram.sum.is_nan() && is_native(native);
+    (observed > counted || is_short).then(|| {
+        format!("has {observed} observations in its native buckets, and a count of {count}")
+    })
+}
+
+/// Whether Prometheus reads the floats of a histogram: of one whose counts as floats are not
+/// above 0 it reads the integers, although there may be none.
+fn is_float(histogram: &Histogram<'_>, native: &NativeHistogram<'_>) -> bool {
+    let counts = [Some(histogram.count), native.zero_count];
+    let above_zero = |count| matches!(count, Some(Count::Float(count)) if count > 0.0);
+    counts.into_iter().any(above_zero)
+}
+
+/// A count where Prometheus reads integers.
+fn whole(count: Option<Count>) -> u64 {
+    match count {
+        Some(Count::Int(count)) => count,
+        Some(Count::Float(_)) | None => 0,
+    }
+}
+
+/// The buckets on one side of zero.
+struct Buckets<'a> {
+    spans: &'a [Span],
+    deltas: &'a [i64],
+    counts: &'a [f64],
+}
+
+fn sides<'a>(native: &'a NativeHistogram<'_>) -> [(&'static str, Buckets<'a>); 2] {
+    let negative = Buckets {
+        spans: &native.negative_spans,
+        deltas: &native.negative_deltas,
+        counts: &native.negative_counts,
+    };
+    let positive = Buckets {
+        spans: &native.positive_spans,
+        deltas: &native.positive_deltas,
+        counts: &native.positive_counts,
+    };
+    [("negative", negative), ("positive", positive)]
+}
+
+impl Buckets<'_> {
+    /// What is wrong with them. Adds what integers they hold to `observed`.
+    fn fault(&self, is_float: bool, observed: &mut u128) -> Option<String> {
+        if is_float {
+            let negative = || self.counts.iter().position(|count| *count < 0.0);
+            return span_fault(self.spans, self.counts.len())
+                .or_else(|| negative().map(|at| bucket_fault(at, "negative")));
         }
-        // Sums of floats are not exact.
-        _ => None,
+        let fault = span_fault(self.spans, self.deltas.len());
+        let fault = fault.map(|fault| match self.counts.len() {
+            0 => fault,
+            floats => format!(
+                "{fault} as integers; the {floats} as floats are not read beside a count that is no float above 0"
+            ),
+        });
+        fault.or_else(|| add_up(self.deltas, observed).err())
     }
 }
 
@@ -146,6 +189,66 @@ mod tests {
             ..schema()
         };
         assert_eq!(fault(float), None);
+    }
+
+    /// As Prometheus 2.42 was seen to do with each: it refuses the scrape of those with a fault.
+    #[test]
+    fn floats_are_read_only_beside_a_count_above_zero() {
+        let side = |deltas: &[i64], counts: &[f64]| NativeHistogram {
+            positive_spans: spans(&[(0, 1)]),
+            positive_deltas: deltas.to_vec(),
+            positive_counts: counts.to_vec(),
+            ..NativeHistogram::default()
+        };
+        let fault = |count, native| native_fault(&of_native(count, 1.0, native));
+        assert_eq!(fault(Count::Float(3.5), side(&[], &[3.5])), None);
+        assert_eq!(fault(Count::Float(0.0), NativeHistogram::default()), None);
+        let zero = NativeHistogram {
+            zero_count: Some(Count::Float(0.5)),
+            ..side(&[], &[3.0])
+        };
+        assert_eq!(fault(Count::Int(3), zero), None);
+        for (count, native) in [
+            (Count::Float(0.0), side(&[], &[0.0])),
+            (Count::Float(3.5), side(&[3], &[])),
+            (Count::Int(3), side(&[], &[3.0])),
+            (Count::Float(-3.5), side(&[], &[3.5])),
+            (Count::Float(f64::NAN), side(&[], &[f64::NAN])),
+            (Count::Float(0.0), side(&[3], &[])),
+        ] {
+            assert!(
+                fault(count, native.clone()).is_some(),
+                "{count:?} {native:?}"
+            );
+        }
+        let empty = fault(Count::Float(0.0), side(&[], &[0.0])).expect("a fault");
+        assert!(empty.contains("are not read beside a count"), "{empty}");
+    }
+
+    #[test]
+    fn only_schemas_that_every_prometheus_takes_are_taken() {
+        let fault = |schema, native| {
+            let schema = Some(schema);
+            let native = NativeHistogram { schema, ..native };
+            native_fault(&of_native(Count::Int(0), 0.0, native))
+        };
+        let bucket = || NativeHistogram {
+            positive_spans: spans(&[(0, 1)]),
+            positive_deltas: vec![0],
+            ..NativeHistogram::default()
+        };
+        for schema in [-4, 0, 8] {
+            assert_eq!(fault(schema, bucket()), None);
+        }
+        for schema in [-53, -5, 9, i32::MAX] {
+            let of_bucket = fault(schema, bucket()).expect("a fault");
+            assert!(
+                of_bucket.contains(&format!("the schema {schema},")),
+                "{of_bucket}"
+            );
+            let classic = fault(schema, NativeHistogram::default());
+            assert_eq!(classic, None, "only its classic buckets are read");
+        }
     }
 
     #[test]

@@ -103,21 +103,15 @@ pub fn percent_decode(raw: &str) -> Option<Vec<u8>> {
 /// slash may follow the job, and the last value may be empty; of a label given
 /// twice the last value counts, and the first `job` always.
 ///
+/// `names` says which label names there may be. With UTF-8 names `U__foo_2e_bar` stands
+/// for `foo.bar`.
+///
 /// # Errors
 ///
 /// The first failing check, in the order of [`PathError`]'s variants, the label
-/// checks going from label to label.
-pub fn grouping_key(decoded: &[u8]) -> Result<GroupKey, PathError> {
-    grouping_key_with(decoded, NameRule::Legacy)
-}
-
-/// [`grouping_key`] where `names` says which label names there may be. With UTF-8
-/// names `U__foo_2e_bar` stands for `foo.bar`.
-///
-/// # Errors
-///
-/// As [`grouping_key`]; a key whose labels would be printed alike is refused last.
-pub fn grouping_key_with(decoded: &[u8], names: NameRule) -> Result<GroupKey, PathError> {
+/// checks going from label to label; a key whose labels would be printed alike is
+/// refused last.
+pub fn grouping_key(decoded: &[u8], names: NameRule) -> Result<GroupKey, PathError> {
     let (is_base64, rest) = strip_job(decoded).ok_or(PathError::NotAPush)?;
     let job_len = rest
         .iter()
@@ -227,7 +221,7 @@ mod tests {
     /// The key as `a{x=1}`, or the text of the refusal.
     fn shown(raw: &str) -> String {
         let decoded = percent_decode(raw).expect("sound escapes");
-        match grouping_key(&decoded) {
+        match grouping_key(&decoded, NameRule::Legacy) {
             Ok(key) => key.to_string(),
             Err(e) => e.to_string(),
         }
@@ -407,7 +401,7 @@ mod tests {
             "JOB/a",
         ] {
             assert_eq!(
-                grouping_key(path.as_bytes()),
+                grouping_key(path.as_bytes(), NameRule::Legacy),
                 Err(PathError::NotAPush),
                 "{path}"
             );
@@ -439,7 +433,7 @@ mod tests {
                 "(job(@base64)?/)?([a-zA-Z0-9_=/%+-]|@base64/){0,60}".prop_map(String::into_bytes),
             ]
         ) {
-            if let Err(e) = grouping_key(&path) {
+            if let Err(e) = grouping_key(&path, NameRule::Legacy) {
                 prop_assert!(!e.to_string().contains('\n'));
             }
         }
@@ -457,7 +451,7 @@ mod tests {
             labels in prop::collection::btree_map("[a-zA-Z][a-z0-9_]{0,8}", "[^/%]{0,20}", 0..4),
         ) {
             let tail: String = labels.iter().flat_map(|(name, value)| ["/", name, "/", value]).collect();
-            let key = grouping_key(format!("job/{job}{tail}").as_bytes());
+            let key = grouping_key(format!("job/{job}{tail}").as_bytes(), NameRule::Legacy);
             prop_assert_eq!(key, Ok(GroupKey::new(&job, &labels)));
         }
     }

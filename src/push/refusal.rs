@@ -3,15 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use crate::format::{float, quote};
-use crate::model::{GroupKey, Kind, Metric, Value};
-
-use super::rewrite::all_labels;
-
-/// The most faults named in one answer.
-pub const NAMED_FAULTS: usize = 100;
-
-/// The most bytes of a series' labels in an answer.
-const DUMP_BYTES: usize = 2048;
+use crate::limits::SHOWN_LABELS;
+use crate::model::{GroupKey, Kind, Metric, Value, all_labels};
 
 /// A push that would make the exposition inconsistent. `Display` is the body of
 /// the answer 400, without its newline.
@@ -104,7 +97,7 @@ fn dump(key: &GroupKey, kind: Kind, metric: &Metric<'_>) -> String {
         );
         let _ = write!(out, " label:{{name:{name}  value:{value}}}");
     }
-    out.truncate(out.floor_char_boundary(DUMP_BYTES));
+    out.truncate(out.floor_char_boundary(SHOWN_LABELS));
     let _ = write!(
         out,
         " {}:{{{}}}}}",

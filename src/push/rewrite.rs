@@ -54,25 +54,10 @@ fn rewrite_metric(metric: &mut Metric<'_>, grouping: &[(&str, &str)], own_instan
     metric.labels.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
-/// All labels of a rewritten series as a scrape shows them, sorted by name.
-pub fn all_labels<'a>(key: &'a GroupKey, metric: &'a Metric<'_>) -> Vec<(&'a str, &'a str)> {
-    let mut labels = key.labels();
-    labels.extend(
-        metric
-            .labels
-            .iter()
-            .map(|label| (label.name.as_ref(), label.value.as_ref())),
-    );
-    if !labels.iter().any(|(name, _)| *name == "instance") {
-        labels.push(("instance", ""));
-    }
-    labels.sort_unstable();
-    labels
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::all_labels;
     use crate::model::{Kind, Label, Value};
 
     fn rewritten(key: &[(&str, &str)], labels: &[(&'static str, &'static str)]) -> String {

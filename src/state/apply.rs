@@ -4,16 +4,13 @@
 
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use crate::view::{Change, Content, View};
+use crate::view::{AT_ONCE, Change, Content, View};
 
 use super::expiry::Expiry;
 use super::judge::PauseChange;
 use super::policy::{InForce, Switch};
-use super::request::{Answer, Done, Look, LookRequest, Waiting};
-use super::shared::Reading;
-
-/// Changes applied under one lock: some 0.2 ms of work.
-const AT_ONCE: usize = 16;
+use super::request::{Answers, Done, Look, LookRequest, Waiting, give};
+use super::shared::OpenMoment;
 
 /// Groups taken out under one lock: some 0.1 ms where they are neighbours, and 1 ms at most
 /// where they are not, of a million series and with a scrape that holds all.
@@ -42,7 +39,7 @@ pub(super) enum Publication {
     /// Somebody looks at the store as it is after the batches before this.
     Look {
         /// The store.
-        reading: Box<Reading>,
+        reading: Box<OpenMoment>,
         /// Who looks.
         request: LookRequest,
     },
@@ -53,15 +50,6 @@ pub(super) enum Publication {
         /// Told when that can be scraped.
         shown: SyncSender<()>,
     },
-}
-
-/// Answers, with those who wait for them.
-type Answers = Vec<(Waiting, Answer)>;
-
-fn give(answers: Answers) {
-    for (waiting, answer) in answers {
-        waiting.answer(answer);
-    }
 }
 
 /// Publishes until the writer is gone. `expiry` is told when the first deadline comes closer.
@@ -120,7 +108,6 @@ pub(super) fn run(
     }
 }
 
-/// Each change is whole; a scrape need not wait for all of them.
 fn apply(view: &View, changes: &[Change]) {
     for alike in changes.chunk_by(|one, next| one.is_end() == next.is_end()) {
         if alike.first().is_some_and(Change::is_end) {

@@ -10,16 +10,14 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::model::{GroupKey, Kind, Labels, Metric, Value};
-use crate::push::check::{bases, suffixes};
-use crate::push::refusal::{COLLECTED_BEFORE, NAMED_FAULTS, Refusal, collected, collides};
-use crate::push::rewrite::all_labels;
+use crate::limits::NAMED_FAULTS;
+use crate::model::{GroupKey, Kind, Labels, Metric, Value, all_labels};
+use crate::push::refusal::{COLLECTED_BEFORE, Refusal, collected, collides};
 use crate::store::{FamilyRef, Packed, ReadError, Unpacked, decode_metrics};
 use crate::ttl::Horizon;
 use crate::view::GroupId;
 
 use super::index::{FamilyUse, Group, Index, JobNames, NameSet, Obstacle};
-use super::load::damaged;
 use super::prepare::{PreparedFamily, PreparedPush};
 use super::request::Method;
 use super::signature::Signature;
@@ -147,7 +145,7 @@ impl Check<'_> {
     /// No `s_count` beside a summary or histogram `s`, whichever came first.
     fn suffixes(&mut self, family: &PreparedFamily) {
         let (name, kind) = (&family.rendered.name, family.rendered.kind);
-        for suffix in suffixes(kind) {
+        for suffix in kind.suffixes() {
             let suffixed = format!("{name}{suffix}");
             if self.holds_beside(&suffixed).is_some() {
                 let fault = format!(
@@ -159,10 +157,10 @@ impl Check<'_> {
                 self.found(fault, Obstacle::Family(suffixed.into()));
             }
         }
-        for (base, suffix) in bases(name) {
+        for (base, suffix) in Kind::bases(name) {
             let kind = self
                 .holds_beside(base)
-                .filter(|kind| suffixes(*kind).contains(&suffix));
+                .filter(|kind| kind.suffixes().contains(&suffix));
             if let Some(kind) = kind {
                 self.found(collides(name, kind, base), Obstacle::Family(base.into()));
             }
@@ -386,13 +384,17 @@ fn quoted(name: &str) -> String {
 }
 
 fn open(key: &GroupKey, packed: &Packed) -> Result<Unpacked, ReadError> {
-    packed.open().map_err(|reason| damaged(key, reason))
+    packed
+        .open()
+        .map_err(|reason| ReadError::damaged(key, reason))
 }
 
 fn families<'a>(key: &GroupKey, unpacked: &'a Unpacked) -> Result<Vec<FamilyRef<'a>>, ReadError> {
-    unpacked.families().map_err(|reason| damaged(key, reason))
+    unpacked
+        .families()
+        .map_err(|reason| ReadError::damaged(key, reason))
 }
 
 fn metrics<'a>(key: &GroupKey, family: FamilyRef<'a>) -> Result<Vec<Metric<'a>>, ReadError> {
-    decode_metrics(family.metrics).map_err(|reason| damaged(key, reason))
+    decode_metrics(family.metrics).map_err(|reason| ReadError::damaged(key, reason))
 }

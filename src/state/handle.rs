@@ -26,6 +26,7 @@ use super::quota::Quota;
 use super::request::{Answer, Job, Look, LookRequest, Pause, Pin, Refused, Request};
 use super::scrapes::Scrapes;
 use super::shared::SharedStore;
+use super::start::StateSettings;
 
 /// The running state. Reads never wait for writes.
 #[derive(Debug)]
@@ -62,20 +63,18 @@ pub(super) struct Shared {
 impl State {
     pub(super) fn new(
         queue: mpsc::Sender<Job>,
-        clock: Clock,
-        (keep_history, exposes): (Duration, bool),
-        quota: Quota,
+        settings: StateSettings,
         shared: Shared,
         threads: Vec<JoinHandle<()>>,
     ) -> Self {
         Self {
             queue: Mutex::new(Some(queue)),
-            clock,
-            keep_history,
-            exposes,
+            clock: settings.clock,
+            keep_history: settings.keep_history,
+            exposes: settings.expose,
             drift_noted: AtomicBool::new(false),
             scrapes: Scrapes::default(),
-            quota,
+            quota: settings.quota,
             shared,
             forms: Forms::default(),
             readers: Arc::new(Semaphore::new(READERS)),
@@ -87,7 +86,8 @@ impl State {
     /// disk and can be scraped.
     ///
     /// # Errors
-    /// Nothing of the push is stored then; a refused one may leave a failure mark.
+    /// Nothing of a push that is refused is stored; it may leave a failure mark. One that could not
+    /// be written is stored as a whole or not at all: reopening the store tells.
     pub async fn store(&self, prepared: Prepared) -> Answer {
         let request = match prepared {
             Prepared::Push(push) => Request::Push(push),
@@ -153,8 +153,8 @@ impl State {
     /// nothing expire that these rules keep.
     ///
     /// # Errors
-    /// If the store takes nothing, or the writer has ended: the old rules stay in force. They
-    /// do not if whoever asks gives up once the writer has the new ones.
+    /// If the store takes nothing, or the writer has ended: the old rules stay in force. Whoever
+    /// asks must not give up, or the new ones may hold and nobody knows.
     pub async fn set_policy(&self, policy: TtlPolicy) -> Answer {
         let still = Expiry::stand_still(&self.shared.expiry);
         // Behind this the view has all that was stored before.
@@ -228,7 +228,7 @@ impl State {
         });
         let sources = snapshot.by_source().iter();
         let default_seconds = match self.policy().default {
-            Ttl::Never => 0.0,
+            Ttl::Never => f64::INFINITY,
             Ttl::After(ttl) => ttl.as_secs_f64(),
         };
         let passed = self.view().count_passed(now);
@@ -237,7 +237,7 @@ impl State {
             groups: sources
                 .map(|(source, groups)| (source.to_string(), *groups as u64))
                 .collect(),
-            next: next.unwrap_or_default(),
+            next: next.unwrap_or(f64::INFINITY),
             short: snapshot.short_ttl_groups() as u64,
             scrape_interval: self.scrape_interval().unwrap_or_default().as_secs_f64(),
             overdue: passed.saturating_sub(self.expired_groups()) as u64,
@@ -252,6 +252,17 @@ impl State {
     /// Whether TTLs are shown as series.
     pub(super) fn exposes(&self) -> bool {
         self.exposes
+    }
+
+    /// Makes visible what time has changed, as [`Self::snapshot`] does; where it is much, not on
+    /// the runtime's own threads.
+    pub async fn catch_up(self: &Arc<Self>) {
+        let now = self.expiry().now();
+        if self.view().pass_some(now) {
+            let state = Arc::clone(self);
+            // What is left of it after a panic is up to whoever takes a snapshot.
+            let _ = tokio::task::spawn_blocking(move || state.view().pass(now)).await;
+        }
     }
 
     /// All that has not expired, as of now.
@@ -278,7 +289,7 @@ impl State {
         &self.shared.health
     }
 
-    pub(super) fn view(&self) -> &View {
+    pub(super) fn view(&self) -> &Arc<View> {
         &self.shared.view
     }
 
@@ -341,8 +352,7 @@ impl State {
     }
 
     fn accepting(&self) -> Result<(), Refused> {
-        let refusal = self.health().refusal();
-        refusal.map_or(Ok(()), |reason| Err(Refused::Unavailable(reason)))
+        self.health().refused().map_or(Ok(()), Err)
     }
 
     async fn enqueue(&self, job: impl FnOnce(oneshot::Sender<Answer>) -> Job) -> Answer {

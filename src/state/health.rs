@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use super::request::Refused;
+
 /// What the gateway can do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
@@ -11,6 +13,8 @@ pub enum Status {
     Refusing {
         /// Why.
         reason: String,
+        /// Whether for want of room on the disk.
+        full: bool,
     },
     /// The store cannot be used any more: the process must end.
     Broken {
@@ -34,7 +38,18 @@ impl Health {
     pub fn refusal(&self) -> Option<String> {
         match &*self.0.borrow() {
             Status::Accepting => None,
-            Status::Refusing { reason } | Status::Broken { reason } => Some(reason.clone()),
+            Status::Refusing { reason, .. } | Status::Broken { reason } => Some(reason.clone()),
+        }
+    }
+
+    /// What a request is told that would have something stored; `None` while that is done.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        match &*self.0.borrow() {
+            Status::Accepting => None,
+            Status::Refusing { reason, full: true } => Some(Refused::DiskFull(reason.clone())),
+            Status::Refusing { reason, .. } | Status::Broken { reason } => {
+                Some(Refused::Unavailable(reason.clone()))
+            }
         }
     }
 

@@ -50,7 +50,7 @@ pub use request::{
     Answer, DeleteMany, Done, FailedPush, Method, NewOverride, Pause, Pin, PinMany, Refused,
 };
 pub use scrapes::Shown;
-pub use slices::Changed;
+pub use slices::SlicesDone;
 pub use standing::Standing;
 pub use start::{Loaded, StateError, StateSettings};
 pub use times::{PUSH_FAILURE_TIME_HELP, PUSH_TIME_HELP};

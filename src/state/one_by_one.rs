@@ -15,7 +15,7 @@ use super::staged::Staged;
 
 /// What came of the families of a push.
 #[derive(Default)]
-pub(super) struct Judged {
+pub(super) struct Verdicts {
     /// In their order: each as the group holds it, or why it may not be shown.
     pub(super) verdicts: Vec<Result<Held, Conflict>>,
     /// Expired groups that would clash and are to be removed.
@@ -34,15 +34,10 @@ pub(super) fn judge_each(
     index: &mut Index,
     staged: &Staged<'_>,
     now: Horizon,
-) -> Result<Judged, ReadError> {
-    let damaged = |reason, push: &PreparedPush| ReadError::Damaged {
-        group: push.key.to_string(),
-        reason,
-    };
-    let singles = push
-        .take_singles()
-        .map_err(|reason| damaged(reason, push))?;
-    let mut judged = Judged::default();
+) -> Result<Verdicts, ReadError> {
+    let singles = push.take_singles();
+    let singles = singles.map_err(|reason| ReadError::damaged(&push.key, reason))?;
+    let mut judged = Verdicts::default();
     for mut single in singles {
         let own_fault = single.families.first().and_then(|f| f.fault.clone());
         let checked = match own_fault {

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::clock::UnixNanos;
 use crate::format::form::write_metrics;
 use crate::format::text_write::{self, Identity};
-use crate::limits::{LABELS_PER_SERIES, PATH_BYTES, RENDERED_BYTES};
+use crate::limits::{KEY_BYTES, LABELS_PER_SERIES, RENDERED_BYTES};
 use crate::model::{Family, GroupKey, Kind};
 use crate::push::check::{OwnKind, check, check_timestamps, collide, family_fault};
 use crate::push::refusal::Refusal;
@@ -80,7 +80,7 @@ pub enum Unstorable {
     #[error("a series of {0} has more than {LABELS_PER_SERIES} labels")]
     TooManyLabels(String),
     /// The grouping key is larger than an address can name.
-    #[error("the grouping key is larger than {PATH_BYTES} bytes")]
+    #[error("the grouping key is larger than {KEY_BYTES} bytes")]
     KeyTooLarge,
 }
 
@@ -109,30 +109,12 @@ impl Prepared {
 pub fn prepare(
     key: GroupKey,
     method: Method,
-    mut families: Vec<Family<'_>>,
+    families: Vec<Family<'_>>,
     pushed_ttl: Option<Ttl>,
     pusher: Pusher,
     own: OwnKind,
 ) -> Result<Prepared, Unstorable> {
-    rewrite_bounded(&key, &mut families)?;
-    if let Err(refusal) = check(&families, &key, own) {
-        if !refusal.leaves_mark {
-            return Err(Unstorable::Refused(refusal));
-        }
-        return Ok(Prepared::Failed(Box::new(FailedPush {
-            key,
-            pusher,
-            pushed_ttl,
-            refusal,
-            hides: false,
-        })));
-    }
-    let push = PreparedPush::of(key, method, &families, |_| None)?;
-    Ok(Prepared::Push(Box::new(PreparedPush {
-        pushed_ttl,
-        pusher,
-        ..push
-    })))
+    prepare_either(key, method, families, (pushed_ttl, pusher), own, false)
 }
 
 /// The same for a gateway that hides what fails its check: the push is refused only for its
@@ -143,37 +125,46 @@ pub fn prepare(
 pub fn prepare_hiding(
     key: GroupKey,
     method: Method,
-    mut families: Vec<Family<'_>>,
+    families: Vec<Family<'_>>,
     pushed_ttl: Option<Ttl>,
     pusher: Pusher,
     own: OwnKind,
 ) -> Result<Prepared, Unstorable> {
+    prepare_either(key, method, families, (pushed_ttl, pusher), own, true)
+}
+
+fn prepare_either(
+    key: GroupKey,
+    method: Method,
+    mut families: Vec<Family<'_>>,
+    (pushed_ttl, pusher): (Option<Ttl>, Pusher),
+    own: OwnKind,
+    hides: bool,
+) -> Result<Prepared, Unstorable> {
     rewrite_bounded(&key, &mut families)?;
-    if let Err(refusal) = check_timestamps(&families) {
+    let checked = if hides {
+        check_timestamps(&families)
+    } else {
+        check(&families, &key, own)
+    };
+    if let Err(refusal) = checked {
+        if !refusal.leaves_mark {
+            return Err(Unstorable::Refused(refusal));
+        }
         return Ok(Prepared::Failed(Box::new(FailedPush {
             key,
             pusher,
             pushed_ttl,
             refusal,
-            hides: true,
+            hides,
         })));
     }
-    let faults: Vec<Option<String>> = families
-        .iter()
-        .map(|family| family_fault(family, &key, own))
-        .collect();
-    let is_faulty = faults.iter().any(Option::is_some) || collide(&families);
     let mut push = PreparedPush::of(key, method, &families, |_| None)?;
-    for (family, fault) in push.families.iter_mut().zip(faults) {
-        family.fault = fault;
+    (push.pushed_ttl, push.pusher) = (pushed_ttl, pusher);
+    if hides {
+        push.hide_faults(&families, own);
     }
-    Ok(Prepared::Push(Box::new(PreparedPush {
-        hides: true,
-        is_faulty,
-        pushed_ttl,
-        pusher,
-        ..push
-    })))
+    Ok(Prepared::Push(Box::new(push)))
 }
 
 /// Renders families one behind the other: one text for the whole push, of which each family
@@ -213,7 +204,7 @@ fn prepare_family(family: &Family<'_>, rendered: RenderedFamily) -> PreparedFami
 /// Rewrites families that are within the limits. Those come first, since all else takes time
 /// for every label.
 fn rewrite_bounded(key: &GroupKey, families: &mut Vec<Family<'_>>) -> Result<(), Unstorable> {
-    if key.as_bytes().len() > PATH_BYTES {
+    if key.as_bytes().len() > KEY_BYTES {
         return Err(Unstorable::KeyTooLarge);
     }
     check_labels(key, families)?;
@@ -290,20 +281,18 @@ impl PreparedPush {
             series: prepared.series,
         });
         let packed = Packed::of(&fresh.collect::<Vec<_>>());
-        let text = prepared.iter().map(|family| family.rendered.text.len());
-        Ok(Self {
-            key,
-            identity,
-            method,
-            bytes: packed.len() + text.sum::<usize>(),
-            packed,
-            families: prepared,
-            hides: false,
-            is_faulty: false,
-            pushed_ttl: None,
-            pusher: Pusher::default(),
-            share: None,
-        })
+        Ok(Self::of_prepared((key, identity), method, prepared, packed))
+    }
+
+    /// Makes it one that hides what may not be shown, and notes what is wrong with each of its
+    /// families by itself.
+    fn hide_faults(&mut self, families: &[Family<'_>], own: OwnKind) {
+        for (prepared, family) in self.families.iter_mut().zip(families) {
+            prepared.fault = family_fault(family, &self.key, own);
+        }
+        let mut prepared = self.families.iter();
+        self.is_faulty = prepared.any(|family| family.fault.is_some()) || collide(families);
+        self.hides = true;
     }
 
     /// Takes its families out, as one push each that leaves the others of their group alone.
@@ -313,18 +302,9 @@ impl PreparedPush {
     pub(super) fn take_singles(&mut self) -> Result<Vec<Self>, &'static str> {
         let families = std::mem::take(&mut self.families);
         let facts = self.packed.unpack()?;
-        let single = |(family, facts)| Self {
-            key: self.key.clone(),
-            identity: self.identity.clone(),
-            method: Method::Merge,
-            families: vec![family],
-            packed: Packed::pack(&[facts]),
-            hides: true,
-            is_faulty: false,
-            pushed_ttl: None,
-            pusher: Pusher::default(),
-            bytes: 0,
-            share: None,
+        let single = |(family, facts)| {
+            let key = (self.key.clone(), self.identity.clone());
+            Self::of_prepared(key, Method::Merge, vec![family], Packed::pack(&[facts]))
         };
         Ok(families.into_iter().zip(facts).map(single).collect())
     }
@@ -346,20 +326,33 @@ impl PreparedPush {
             metrics,
         };
         let rendered = render(&family.name, &family, identity);
-        let family = prepare_family(&family, rendered);
-        Ok(Self {
-            key: key.clone(),
-            identity: identity.clone(),
-            method: Method::Merge,
-            families: vec![family],
-            packed: Packed::pack(&[facts]),
-            hides: true,
+        let families = vec![prepare_family(&family, rendered)];
+        let key = (key.clone(), identity.clone());
+        let packed = Packed::pack(&[facts]);
+        Ok(Self::of_prepared(key, Method::Merge, families, packed))
+    }
+
+    /// A push of families that were prepared, by nobody in particular.
+    fn of_prepared(
+        (key, identity): (GroupKey, Identity),
+        method: Method,
+        families: Vec<PreparedFamily>,
+        packed: Packed,
+    ) -> Self {
+        let text = families.iter().map(|family| family.rendered.text.len());
+        Self {
+            key,
+            identity,
+            method,
+            bytes: packed.len() + text.sum::<usize>(),
+            families,
+            packed,
+            hides: false,
             is_faulty: false,
             pushed_ttl: None,
             pusher: Pusher::default(),
-            bytes: 0,
             share: None,
-        })
+        }
     }
 
     /// See [`Prepared::bytes`].

@@ -17,7 +17,7 @@ use super::State;
 use super::policy::Switch;
 use super::prepare::PreparedPush;
 use super::quota::OverQuota;
-use super::shared::Reading;
+use super::shared::OpenMoment;
 
 /// How a push treats what its group holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +161,7 @@ pub(super) struct LookRequest {
 /// same commit.
 #[derive(Debug)]
 pub(super) struct Look {
-    pub(super) reading: Box<Reading>,
+    pub(super) reading: Box<OpenMoment>,
     pub(super) changed: Changed,
 }
 
@@ -173,6 +173,16 @@ pub(super) struct Waiting {
     pub(super) ahead: bool,
     /// See [`PreparedPush`]'s.
     _shares: Vec<OwnedSemaphorePermit>,
+}
+
+/// Answers, with those who wait for them.
+pub(super) type Answers = Vec<(Waiting, Answer)>;
+
+/// Gives each its answer.
+pub(super) fn give(answers: Answers) {
+    for (waiting, answer) in answers {
+        waiting.answer(answer);
+    }
 }
 
 impl Request {
@@ -289,14 +299,14 @@ pub enum Done {
     },
 }
 
-/// Why a request was not carried out.
+/// Why a request was not carried out, in the words of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The push is inconsistent: 400.
     #[error("{0}")]
     Inconsistent(Refusal),
     /// One of many pushes is inconsistent, by its place among them: 400.
-    #[error("group {at}: {refusal}")]
+    #[error("group {at} {key}: {refusal}")]
     InBatch {
         /// The first is 0.
         at: usize,
@@ -312,12 +322,12 @@ pub enum Refused {
     #[error("{0}")]
     Unavailable(String),
     /// The disk is full: 507.
-    #[error("the disk is full: {0}")]
+    #[error("not stored, the disk is full: {0}")]
     DiskFull(String),
     /// There is no room for the push: 507. The store is sound and takes what adds nothing.
-    #[error("{0}")]
+    #[error("not stored: {0}")]
     OverQuota(OverQuota),
     /// The queue is full: 503.
-    #[error("too many pushes are waiting")]
+    #[error("not stored: too many pushes are waiting")]
     Busy,
 }

@@ -44,9 +44,9 @@ impl Seen {
 }
 
 impl Scrapers {
-    /// Notes a complete scrape that began at `began` (TTL time). The new interval if it has
-    /// changed by more than a tenth: scrapes are never quite on time.
-    pub(super) fn note(&mut self, scraper: IpAddr, began: UnixNanos) -> Option<Duration> {
+    /// Notes a complete scrape that began at `began` (TTL time). Whether the interval has
+    /// changed: by more than a tenth, since scrapes are never quite on time, or from or to unknown.
+    pub(super) fn note(&mut self, scraper: IpAddr, began: UnixNanos) -> bool {
         if let Some(seen) = self.seen.get_mut(&scraper) {
             let gap = began.since(seen.last);
             if !gap.is_zero() {
@@ -63,19 +63,18 @@ impl Scrapers {
         }
         // The most frequent scraper counts: it sees what others miss.
         let intervals = self.seen.values().filter_map(|seen| seen.interval(began));
-        let found = intervals.min()?;
-        let tenth = self.interval.unwrap_or_default() / 10;
-        if self
-            .interval
-            .is_some_and(|old| old.abs_diff(found) <= tenth)
-        {
-            return None;
+        let found = intervals.min();
+        let is_same = match (self.interval, found) {
+            (Some(old), Some(found)) => old.abs_diff(found) <= old / 10,
+            (old, found) => old == found,
+        };
+        if !is_same {
+            self.interval = found;
         }
-        self.interval = Some(found);
-        self.interval
+        !is_same
     }
 
-    /// The interval; `None` until there is a regular scraper.
+    /// The interval; `None` while there is no regular scraper.
     pub(super) fn interval(&self) -> Option<Duration> {
         self.interval
     }
@@ -157,6 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn the_interval_of_a_scraper_that_has_gone_is_forgotten() {
+        let mut scrapers = Scrapers::default();
+        let (one, two) = ([127, 0, 0, 1].into(), [127, 0, 0, 2].into());
+        let mut note =
+            |who: IpAddr, second: u64| scrapers.note(who, UnixNanos(second * 1_000_000_000));
+        for second in [0, 15, 30] {
+            assert!(!note(one, second));
+        }
+        assert!(note(one, 45), "it is found");
+        assert!(!note(two, 45 + 150), "ten intervals are not too long");
+        assert!(note(two, 45 + 151), "it is forgotten");
+        assert!(!note(two, 1000), "which is told once");
+        assert_eq!(scrapers.interval(), None);
+    }
+
+    #[test]
     fn addresses_are_bounded_and_small_changes_are_none() {
         let mut scrapers = Scrapers::default();
         for n in 0..1000_u32 {
@@ -165,12 +180,9 @@ mod tests {
         assert_eq!(scrapers.seen.len(), SCRAPERS);
         let one = Ipv4Addr::LOCALHOST.into();
         let mut note = |millis: u64| scrapers.note(one, UnixNanos(millis * 1_000_000));
-        assert!([0, 1000, 2000].into_iter().all(|at| note(at).is_none()));
-        assert_eq!(note(3000), Some(Duration::from_secs(1)));
-        assert!(
-            [4050, 5100, 6150, 7200]
-                .into_iter()
-                .all(|at| note(at).is_none())
-        );
+        assert!(![0, 1000, 2000].into_iter().any(&mut note));
+        assert!(note(3000));
+        assert!(![4050, 5100, 6150, 7200].into_iter().any(&mut note));
+        assert_eq!(scrapers.interval(), Some(Duration::from_secs(1)));
     }
 }

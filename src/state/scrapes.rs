@@ -48,7 +48,7 @@ impl State {
         self.expiry().note_scrape(shown.pushes, shown.began);
         let interval = {
             let mut scrapers = lock(&self.scrapes.scrapers);
-            if scrapers.note(shown.scraper, shown.began).is_some() {
+            if scrapers.note(shown.scraper, shown.began) {
                 self.view().set_short_ttl(short_ttl(&scrapers));
             }
             scrapers.interval()

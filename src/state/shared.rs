@@ -22,7 +22,7 @@ struct Readers {
 
 /// A moment of the store, which is not closed while somebody holds one.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct OpenMoment {
     moment: Moment,
     // After the moment: fields are dropped in this order.
     _reader: Reader,
@@ -49,10 +49,10 @@ impl SharedStore {
     }
 
     /// The store as of its last commit; `None` if it is not open.
-    pub(super) fn moment(&self) -> Option<Result<Reading, ReadError>> {
+    pub(super) fn moment(&self) -> Option<Result<OpenMoment, ReadError>> {
         self.with(|store| {
             let moment = store.moment()?;
-            Ok(Reading {
+            Ok(OpenMoment {
                 moment,
                 _reader: Reader::new(&self.readers),
             })
@@ -102,7 +102,7 @@ impl Drop for Reader {
     }
 }
 
-impl Deref for Reading {
+impl Deref for OpenMoment {
     type Target = Moment;
 
     fn deref(&self) -> &Moment {

@@ -73,13 +73,14 @@ fn label_names<'a>(metric: &'a Metric<'_>) -> impl Iterator<Item = &'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::name::NameRule;
     use crate::format::text_read;
 
     #[test]
     fn every_set_of_names_is_there_once_and_the_first_ones_in_front() {
         let body = b"m{b=\"1\",c=\"1\"} 1\nm{b=\"2\",c=\"1\"} 1\nm 1\nm{a=\"1\"} 1\n\
             m{b=\"3\",c=\"1\"} 1\nm{bc=\"1\"} 1\nm{a=\"2\"} 1\n";
-        let families = text_read::parse(body).expect("a body that parses");
+        let families = text_read::parse(body, NameRule::Legacy).expect("a body that parses");
         let signatures = Signatures::of(&families[0]);
         let names = signatures.iter().map(|of| of.names().collect::<Vec<_>>());
         let expected: [&[&str]; 4] = [&["b", "c"], &[], &["a"], &["bc"]];
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn series_without_labels_take_no_memory() {
-        let families = text_read::parse(b"m 1\n").expect("a body that parses");
+        let families = text_read::parse(b"m 1\n", NameRule::Legacy).expect("a body that parses");
         let signatures = Signatures::of(&families[0]);
         assert!(signatures.iter().all(|of| of.0.is_empty()));
         assert_eq!(signatures.others.capacity(), 0);

@@ -12,11 +12,11 @@ use crate::model::GroupKey;
 
 /// How many groups were changed, and why the others were not if something went wrong: what
 /// the slices before that did stays done.
-pub type Changed = (usize, Option<Refused>);
+pub type SlicesDone = (usize, Option<Refused>);
 
 impl State {
     /// Deletes many groups.
-    pub async fn delete_many(&self, which: DeleteMany) -> Changed {
+    pub async fn delete_many(&self, which: DeleteMany) -> SlicesDone {
         let DeleteMany {
             keys,
             pushed_until,
@@ -35,7 +35,7 @@ impl State {
     }
 
     /// Sets or takes away the overrides of those of these groups that are there.
-    pub async fn pin_many(&self, which: PinMany) -> Changed {
+    pub async fn pin_many(&self, which: PinMany) -> SlicesDone {
         let PinMany { keys, of } = which;
         let slice = |keys| {
             Request::PinMany(PinMany {
@@ -74,7 +74,7 @@ impl State {
         &self,
         keys: &[GroupKey],
         request: impl Fn(Vec<GroupKey>) -> Request,
-    ) -> Changed {
+    ) -> SlicesDone {
         let mut changed = 0;
         let slices = keys.chunks(SLICE);
         let last = slices.len().saturating_sub(1);

@@ -3,6 +3,8 @@
 //! The overlay through which later requests of a batch see the earlier ones:
 //! without it two pushes of one batch could each be right and both be wrong.
 
+use std::collections::BTreeMap;
+
 use crate::model::GroupKey;
 use crate::store::{Batch, Ended, Head, HiddenFamily, ReadError, RowWrite, Store, Stored};
 use crate::ttl::{Override, Suspension};
@@ -13,6 +15,16 @@ pub(super) struct Staged<'a> {
     /// `None`: nothing is stored yet.
     store: Option<&'a Store>,
     batch: Batch,
+}
+
+/// What is staged of one group; `None` where nothing is.
+#[derive(Debug)]
+pub(super) struct StagedGroup {
+    row: Option<RowWrite>,
+    hidden: Option<Vec<HiddenFamily>>,
+    /// Its override, or that it has none any more.
+    #[expect(clippy::option_option, reason = "that none is set is staged too")]
+    pinned: Option<Option<Override>>,
 }
 
 impl<'a> Staged<'a> {
@@ -47,26 +59,25 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// What is staged for a group.
-    pub(super) fn row(&self, key: &GroupKey) -> Option<&RowWrite> {
-        self.batch.rows.get(key)
+    /// All that is staged of a group.
+    pub(super) fn of(&self, key: &GroupKey) -> StagedGroup {
+        StagedGroup {
+            row: self.batch.rows.get(key).cloned(),
+            hidden: self.batch.hidden.get(key).cloned(),
+            pinned: self.batch.overrides.get(key).cloned(),
+        }
     }
 
-    /// Stages what was staged before, if anything was.
-    pub(super) fn put_back(
-        &mut self,
-        key: GroupKey,
-        row: Option<RowWrite>,
-        hidden: Option<Vec<HiddenFamily>>,
-    ) {
-        match hidden {
-            Some(hidden) => drop(self.batch.hidden.insert(key.clone(), hidden)),
-            None => drop(self.batch.hidden.remove(&key)),
-        }
-        match row {
-            Some(row) => self.batch.rows.insert(key, row),
-            None => self.batch.rows.remove(&key),
-        };
+    /// Stages of a group what was staged before, and nothing else.
+    pub(super) fn put_back(&mut self, key: &GroupKey, before: StagedGroup) {
+        let StagedGroup {
+            row,
+            hidden,
+            pinned,
+        } = before;
+        put_back(&mut self.batch.rows, key, row);
+        put_back(&mut self.batch.hidden, key, hidden);
+        put_back(&mut self.batch.overrides, key, pinned);
     }
 
     /// A new row in place of all there is of a group.
@@ -98,11 +109,6 @@ impl<'a> Staged<'a> {
         self.batch.hidden.insert(key, families);
     }
 
-    /// What is staged of a group's hidden families.
-    pub(super) fn hidden(&self, key: &GroupKey) -> Option<&Vec<HiddenFamily>> {
-        self.batch.hidden.get(key)
-    }
-
     /// An override is set, or taken away.
     pub(super) fn pin(&mut self, key: GroupKey, of: Option<Override>) {
         self.batch.overrides.insert(key, of);
@@ -130,5 +136,12 @@ impl<'a> Staged<'a> {
 
     pub(super) fn into_batch(self) -> Batch {
         self.batch
+    }
+}
+
+fn put_back<T>(all: &mut BTreeMap<GroupKey, T>, key: &GroupKey, before: Option<T>) {
+    match before {
+        Some(before) => drop(all.insert(key.clone(), before)),
+        None => drop(all.remove(key)),
     }
 }

@@ -1,13 +1,12 @@
 //! The one judgement of stored facts: which groups are there, and which of them are overdue.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::clock::UnixNanos;
-use crate::model::GroupKey;
 use crate::store::Listed;
 use crate::ttl::{Horizon, Schedule, TtlPolicy, is_expired};
+use crate::view::View;
 
 use super::State;
 use super::request::Refused;
@@ -21,9 +20,8 @@ pub struct Standing {
     pub wall: UnixNanos,
     policy: Arc<TtlPolicy>,
     horizon: Horizon,
-    /// Groups that are late and kept until they have been scraped: the store knows nothing
-    /// of scrapes.
-    held: HashSet<GroupKey>,
+    /// Knows which pushes have been scraped: the store knows nothing of scrapes.
+    view: Arc<View>,
 }
 
 impl State {
@@ -38,7 +36,7 @@ impl State {
             wall,
             policy,
             horizon,
-            held: self.view().held(horizon),
+            view: Arc::clone(self.view()),
         }
     }
 
@@ -76,9 +74,11 @@ impl Standing {
     /// The TTL in force of a group; `None`: it has expired, and is in no answer.
     pub fn judge(&self, listed: &Listed) -> Option<Schedule> {
         let schedule = listed.schedule(&self.policy, self.now);
-        let held = schedule.hold.is_some() && self.held.contains(&listed.key);
-        let expired = is_expired(schedule.deadline, self.horizon.at) && !held;
-        (!expired).then_some(schedule)
+        let may_be_held = schedule.hold.is_some() && is_expired(schedule.deadline, self.horizon.at);
+        // As of the horizon: a push that came after it has a higher number.
+        let pushed = may_be_held.then(|| self.view.held_push(&listed.key));
+        let pushed = pushed.flatten().unwrap_or_default();
+        (!schedule.is_expired(pushed, self.horizon)).then_some(schedule)
     }
 
     /// Whether a group on this schedule that is there would not be, but for a suspension or

@@ -17,16 +17,18 @@ use crate::limits::QUEUE;
 use crate::store::{Batch, CommitError, OpenError, Place, ReadError, Reading, Store};
 use crate::telemetry::Telemetry;
 use crate::ttl::{Horizon, Rule, Suspension, Suspensions, TtlPolicy, TtlSource};
-use crate::view::View;
+use crate::view::{Content, View};
 
 use super::State;
 use super::apply;
 use super::expiry::Expiry;
 use super::expiry_log::ExpiryLog;
+use super::exposed::Departed;
 use super::handle::Shared;
 use super::health::{Health, Status};
 use super::history::History;
 use super::import::{Import, ImportError};
+use super::index::Index;
 use super::load::{Derived, How, Restored, load};
 use super::policy::InForce;
 use super::quota::{Counted, Quota};
@@ -90,9 +92,14 @@ pub enum StateError {
     /// The Pushgateway's persistence file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
-    /// What was imported could not be stored.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
+    /// The store takes no commit: of what was imported, or of how TTL clocks were set.
+    #[error("cannot use the store {path}: {reason}")]
+    Commit {
+        /// Its file.
+        path: PathBuf,
+        /// What the system said.
+        reason: CommitError,
+    },
     /// The system gives no more threads.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -117,69 +124,13 @@ impl State {
         settings: StateSettings,
         telemetry: Arc<Telemetry>,
     ) -> Result<(Arc<Self>, Loaded), StateError> {
-        let StateSettings {
-            place,
-            policy,
-            keep_history,
-            startup_grace,
-            quota,
-            expose,
-            import,
-            names,
-            clock,
-        } = settings;
-        let policy = Arc::new(policy);
-        let (store, restored) = open(&place, import.as_deref(), names, (&policy, &clock))?;
-        let Restored {
-            mut derived,
-            reset,
-            pause,
-            ended,
-        } = restored;
-        store_clocks(&store, &reset);
-        telemetry.set_store_bytes(store.size_bytes());
-        telemetry.observe_reload(true, clock.wall().as_seconds_f64());
-        show_sources(&telemetry, &policy);
-        show_limits(&telemetry, quota);
-        let suspensions = suspensions(&clock, startup_grace, pause);
-        let history = History::new(ended, keep_history);
-        let departed = expose
-            .then(|| derived.expose(&store, &policy, &clock, keep_history))
-            .transpose()?;
-        let Derived { index, content } = derived;
-        telemetry.set_hidden(index.hidden());
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        let shared = Shared {
-            view: Arc::new(View::default()),
-            store: Arc::new(SharedStore::new(store)),
-            expiry: Arc::new(Expiry::new(clock.clone(), suspensions)),
-            health: Arc::new(Health::default()),
-            policy: Arc::new(InForce::new(Arc::clone(&policy))),
-            telemetry,
-        };
-        shared.view.replace(content);
-        let parts = parts(&shared, &clock, keep_history, quota);
-        // One batch may wait while another is applied: more would only be latency.
-        let (publish, publications) = std::sync::mpsc::sync_channel(1);
-        let writer = Writer {
-            store: Arc::clone(&shared.store),
-            index,
-            history,
-            departed,
-            policy,
-            queue: jobs,
-            publish,
-            parts,
-        };
-        let (view, expiry) = (Arc::clone(&shared.view), Arc::clone(&shared.expiry));
-        let in_force = Arc::clone(&shared.policy);
-        let threads = vec![
-            spawn("writer", &shared.health, move || writer.run())?,
-            spawn("apply", &shared.health, move || {
-                apply::run(&publications, &view, &expiry, &in_force);
-            })?,
-        ];
-        let state = Self::new(queue, clock, (keep_history, expose), quota, shared, threads);
+        let (store, restored) = open(&settings)?;
+        store_clocks(&store, &restored.reset)?;
+        show(&settings, &store, &telemetry);
+        let start = Start::of(restored, &settings, &store)?;
+        telemetry.set_hidden(start.index.hidden());
+        let quota = settings.quota;
+        let state = start.run(settings, store, telemetry)?;
         let now = state.snapshot();
         let loaded = Loaded {
             groups: now.groups(),
@@ -190,18 +141,94 @@ impl State {
     }
 }
 
+/// What a state begins with, derived from its store.
+struct Start {
+    index: Index,
+    content: Content,
+    history: History,
+    departed: Option<Departed>,
+    suspensions: Suspensions,
+}
+
+impl Start {
+    fn of(restored: Restored, settings: &StateSettings, store: &Store) -> Result<Self, StateError> {
+        let Restored {
+            mut derived,
+            pause,
+            ended,
+            ..
+        } = restored;
+        let (clock, keep) = (&settings.clock, settings.keep_history);
+        let departed = settings
+            .expose
+            .then(|| derived.expose(store, &settings.policy, clock, keep))
+            .transpose()?;
+        let Derived { index, content } = derived;
+        Ok(Self {
+            index,
+            content,
+            history: History::new(ended, keep),
+            departed,
+            suspensions: suspensions(clock, settings.startup_grace, pause),
+        })
+    }
+
+    /// Starts the threads.
+    fn run(
+        self,
+        settings: StateSettings,
+        store: Store,
+        telemetry: Arc<Telemetry>,
+    ) -> io::Result<State> {
+        let policy = Arc::new(settings.policy.clone());
+        let expiry = Expiry::new(settings.clock.clone(), self.suspensions);
+        let shared = Shared {
+            view: Arc::new(View::default()),
+            store: Arc::new(SharedStore::new(store)),
+            expiry: Arc::new(expiry),
+            health: Arc::new(Health::default()),
+            policy: Arc::new(InForce::new(Arc::clone(&policy))),
+            telemetry,
+        };
+        shared.view.replace(self.content);
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        // One batch may wait while another is applied: more would only be latency.
+        let (publish, publications) = std::sync::mpsc::sync_channel(1);
+        let writer = Writer {
+            store: Arc::clone(&shared.store),
+            index: self.index,
+            history: self.history,
+            departed: self.departed,
+            policy,
+            queue: jobs,
+            publish,
+            parts: parts(&shared, &settings),
+        };
+        let (view, expiry) = (Arc::clone(&shared.view), Arc::clone(&shared.expiry));
+        let in_force = Arc::clone(&shared.policy);
+        let threads = vec![
+            spawn("writer", &shared.health, move || writer.run())?,
+            spawn("apply", &shared.health, move || {
+                apply::run(&publications, &view, &expiry, &in_force);
+            })?,
+        ];
+        Ok(State::new(queue, settings, shared, threads))
+    }
+}
+
 /// What the writer shares with others; must be called within a runtime.
-fn parts(shared: &Shared, clock: &Clock, keep_history: Duration, quota: Quota) -> Parts {
+fn parts(shared: &Shared, settings: &StateSettings) -> Parts {
+    let clock = settings.clock.clone();
     Parts {
-        clock: clock.clone(),
         expiry: Arc::clone(&shared.expiry),
         expiry_log: Arc::new(ExpiryLog::new(clock.clone(), Handle::current())),
+        clock,
         health: Arc::clone(&shared.health),
         telemetry: Arc::clone(&shared.telemetry),
         runtime: Handle::current(),
         view: Arc::clone(&shared.view),
-        quota,
-        keep_history,
+        quota: settings.quota,
+        keep_history: settings.keep_history,
     }
 }
 
@@ -215,28 +242,20 @@ fn written(file: &Path) -> Option<std::time::SystemTime> {
 /// They are read before the store is made, so that a file that cannot be read leaves no
 /// store behind, and are stored in one transaction: a start that is cut short before it
 /// leaves a store that never held anything, and so imports again.
-fn open(
-    place: &Place,
-    import: Option<&Path>,
-    names: NameRule,
-    (policy, clock): (&TtlPolicy, &Clock),
-) -> Result<(Store, Restored), StateError> {
+fn open(settings: &StateSettings) -> Result<(Store, Restored), StateError> {
+    let (place, clock) = (&settings.place, &settings.clock);
     let restore = |reading: &Reading| {
-        let now = clock.ttl_now();
-        let before = None;
-        load(
-            reading,
-            How {
-                policy,
-                now,
-                before,
-            },
-        )
+        let how = How {
+            policy: &settings.policy,
+            now: clock.ttl_now(),
+            before: None,
+        };
+        load(reading, how)
     };
-    let Some(file) = import else {
+    let Some(file) = settings.import.as_deref() else {
         return Ok(Store::open_with(place, restore)?);
     };
-    let read = |file| Import::read(file, names, clock);
+    let read = |file| Import::read(file, settings.names, clock);
     let is_new = place.is_new().unwrap_or(false);
     let mut import = if is_new { Some(read(file)?) } else { None };
     let is_newer = written(file) > written(&place.path());
@@ -256,24 +275,38 @@ fn open(
     let Some(import) = import else {
         return Ok((store, restored)); // Nothing to import.
     };
-    store.commit(&import.batch)?;
+    commit(&store, &import.batch)?;
     import.log(file);
     drop(import);
     let restored = store.read(restore)?;
     Ok((store, restored))
 }
 
-/// Stores how TTL clocks were set by the wall clock found. Where that cannot be stored the next
-/// start sets them again, by its own clock.
-fn store_clocks(store: &Store, reset: &Batch) {
+/// Stores how TTL clocks were set by the wall clock found.
+fn store_clocks(store: &Store, reset: &Batch) -> Result<(), StateError> {
     if reset.is_empty() {
-        return;
+        return Ok(());
     }
     let groups = reset.rows.len();
     tracing::warn!(groups, "the wall clock was set while the gateway was down");
-    if let Err(error) = store.commit(reset) {
-        tracing::warn!(%error, "what age groups have by it is not stored");
-    }
+    commit(store, reset)
+}
+
+/// After a commit that fails the store takes no other: nobody may be told that pushes are accepted.
+fn commit(store: &Store, batch: &Batch) -> Result<(), StateError> {
+    let failed = |reason| StateError::Commit {
+        path: store.place().path(),
+        reason,
+    };
+    store.commit(batch).map(drop).map_err(failed)
+}
+
+/// Shows what is known before anything happens.
+fn show(settings: &StateSettings, store: &Store, telemetry: &Telemetry) {
+    telemetry.set_store_bytes(store.size_bytes());
+    telemetry.observe_reload(true, settings.clock.wall().as_seconds_f64());
+    show_sources(telemetry, &settings.policy);
+    show_limits(telemetry, settings.quota);
 }
 
 /// Shows from where TTLs can come from the start, so that the first expiry is an increase.

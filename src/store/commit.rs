@@ -68,8 +68,8 @@ impl Store {
     /// Writes `batch` in one transaction and returns when it is on disk: the new revision.
     ///
     /// # Errors
-    /// After an error nothing of the batch is stored, and the store must be
-    /// dropped and opened anew before it takes another batch.
+    /// The store must then be dropped and opened anew before it takes another batch; that tells
+    /// whether the batch is stored as a whole or not at all. Where a sync failed it may be either.
     pub fn commit(&self, batch: &Batch) -> Result<u64, CommitError> {
         let mut txn = self.db.begin_write()?;
         txn.set_durability(Durability::Immediate)?;

@@ -86,6 +86,21 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// What is stored of a group, or of what else `group` names, is not what was written.
+    pub fn damaged(group: impl std::fmt::Display, reason: &'static str) -> Self {
+        let group = group.to_string();
+        Self::Damaged { group, reason }
+    }
+
+    /// Whether the disk failed, or the system gave no thread, so that the same may be read later.
+    /// A file that ends too early looks alike here; opening the store anew tells it apart.
+    pub fn is_transient(&self) -> bool {
+        use redb::Error::{Io, PreviousIo};
+        matches!(self, Self::Redb(Io(_) | PreviousIo))
+    }
+}
+
 macro_rules! through_redb_error {
     ($target:ident: $($from:ident),*) => {$(
         impl From<redb::$from> for $target {

@@ -157,10 +157,7 @@ impl Store {
         let Some(row) = groups.get(key.as_bytes())? else {
             return Ok(None);
         };
-        let damage = |reason| ReadError::Damaged {
-            group: key.to_string(),
-            reason,
-        };
+        let damage = |reason| ReadError::damaged(key, reason);
         let (_, stored) = decode_group(key.as_bytes(), row.value()).map_err(damage)?;
         Ok(Some(stored))
     }

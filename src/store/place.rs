@@ -1,11 +1,11 @@
 //! Where a store lives.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, StorageBackend};
@@ -26,6 +26,8 @@ pub(super) enum Mode {
 }
 
 type Connect = dyn Fn(&Builder, Mode) -> Result<Database, DatabaseError> + Send + Sync;
+/// Device and inode of the file that was opened last.
+type Opened = Arc<Mutex<Option<(u64, u64)>>>;
 type Renew = dyn Fn() -> io::Result<()> + Send + Sync;
 
 /// Where a store lives: a folder, or a disk that a test made itself to cut its power.
@@ -33,6 +35,7 @@ type Renew = dyn Fn() -> io::Result<()> + Send + Sync;
 pub struct Place {
     /// The folder; `None` for a disk of the caller's own.
     folder: Option<PathBuf>,
+    opened: Opened,
     /// Opens the database there, again and again: redb must be reopened after a failure.
     connect: Arc<Connect>,
     /// Writes all there is again: see [`renew`].
@@ -44,9 +47,12 @@ impl Place {
     pub fn folder(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         let path = folder.join(FILE_NAME);
+        let opened = Opened::default();
+        let here = Arc::clone(&opened);
         Self {
             folder: Some(folder),
-            ..Self::disk(move || open_file(&path))
+            opened,
+            ..Self::disk(move || open_file(&path, &here))
         }
     }
 
@@ -68,6 +74,7 @@ impl Place {
         };
         Self {
             folder: None,
+            opened: Opened::default(),
             connect: Arc::new(connect),
             renew: Arc::new(move || renew(&again()?)),
         }
@@ -93,12 +100,20 @@ impl Place {
         }
     }
 
-    /// Makes sure that the file still has its name: nobody has deleted or moved it.
+    /// Makes sure that the file still has its name: nobody has deleted or moved it, or put another
+    /// one in its place. What is written to one without a name is gone with the process.
     pub(super) fn check_there(&self) -> io::Result<()> {
-        if self.folder.is_none() || self.path().exists() {
+        if self.folder.is_none() {
             return Ok(());
         }
-        let reason = format!("{} is not there any more", self.path().display());
+        let path = self.path();
+        let what = match fs::metadata(&path).map(|file| identity(&file)) {
+            Ok(found) if Some(found) == *lock(&self.opened) => return Ok(()),
+            Ok(_) => "is another file than the one that was opened",
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "is not there any more",
+            Err(error) => return Err(error),
+        };
+        let reason = format!("{} {what}", path.display());
         Err(io::Error::new(io::ErrorKind::NotFound, reason))
     }
 
@@ -129,7 +144,15 @@ impl fmt::Debug for Place {
     }
 }
 
-fn open_file(path: &Path) -> io::Result<FileBackend> {
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+fn lock(opened: &Opened) -> MutexGuard<'_, Option<(u64, u64)>> {
+    opened.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn open_file(path: &Path, opened: &Opened) -> io::Result<FileBackend> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -138,6 +161,7 @@ fn open_file(path: &Path) -> io::Result<FileBackend> {
         // As the Pushgateway's file: labels may tell what is nobody else's business.
         .mode(0o600)
         .open(path)?;
+    *lock(opened) = Some(identity(&file.metadata()?));
     FileBackend::new(file).map_err(|error| io::Error::other(error.to_string()))
 }
 

@@ -80,7 +80,7 @@ impl GroupRow<'_> {
         };
         Ok(Listed {
             key: self.key.clone(),
-            head: head.map_err(|reason| damaged(&self.key, reason))?,
+            head: head.map_err(|reason| ReadError::damaged(&self.key, reason))?,
             pinned: self.pinned.clone(),
             hidden: self.hidden.clone(),
         })
@@ -97,7 +97,7 @@ impl GroupRow<'_> {
         let stored = decode_group(self.key.as_bytes(), row);
         stored
             .and_then(|(_, stored)| families(&stored))
-            .map_err(|reason| damaged(&self.key, reason))
+            .map_err(|reason| ReadError::damaged(&self.key, reason))
     }
 }
 
@@ -213,7 +213,7 @@ impl Store {
             } else {
                 continue;
             };
-            let head = head.map_err(|reason| damaged(key, reason))?;
+            let head = head.map_err(|reason| ReadError::damaged(key, reason))?;
             let listed = Listed {
                 key: key.clone(),
                 head,
@@ -248,7 +248,7 @@ impl Store {
     pub fn detail(&self, key: &GroupKey) -> Result<Option<GroupDetail>, ReadError> {
         let txn = self.db.begin_read()?;
         let bytes = key.as_bytes();
-        let damage = |reason| damaged(key, reason);
+        let damage = |reason| ReadError::damaged(key, reason);
         let mark = match txn.open_table(MARKS)?.get(bytes)? {
             Some(row) => Some(decode_mark(bytes, row.value()).map_err(damage)?),
             None => None,
@@ -291,11 +291,9 @@ impl Store {
         for row in history.range(..below)?.rev() {
             let (number, row) = row?;
             let number = number.value();
-            let ended =
-                decode_history(number, row.value()).map_err(|reason| ReadError::Damaged {
-                    group: format!("history record {number}"),
-                    reason,
-                })?;
+            let ended = decode_history(number, row.value()).map_err(|reason| {
+                ReadError::damaged(format_args!("history record {number}"), reason)
+            })?;
             if !wanted(&ended) {
                 continue;
             }
@@ -328,7 +326,9 @@ fn hidden_of(
 ) -> Result<Vec<HiddenFamily>, ReadError> {
     let bytes = key.as_bytes();
     match hidden.get(bytes)? {
-        Some(row) => decode_hidden(bytes, row.value()).map_err(|reason| damaged(key, reason)),
+        Some(row) => {
+            decode_hidden(bytes, row.value()).map_err(|reason| ReadError::damaged(key, reason))
+        }
         None => Ok(Vec::new()),
     }
 }
@@ -340,7 +340,8 @@ fn override_of(
     let bytes = key.as_bytes();
     let row = overrides.get(bytes)?;
     let of = row.map(|row| decode_override(bytes, row.value()));
-    of.transpose().map_err(|reason| damaged(key, reason))
+    of.transpose()
+        .map_err(|reason| ReadError::damaged(key, reason))
 }
 
 /// Families that are not shown, group by group.
@@ -351,8 +352,8 @@ pub(super) fn all_hidden(
     for row in txn.open_table(HIDDEN)?.iter()? {
         let (key, row) = row?;
         let key = group_key(key.value())?;
-        let families =
-            decode_hidden(key.as_bytes(), row.value()).map_err(|reason| damaged(&key, reason))?;
+        let families = decode_hidden(key.as_bytes(), row.value())
+            .map_err(|reason| ReadError::damaged(&key, reason))?;
         hidden.insert(key, families);
     }
     Ok(hidden)
@@ -369,23 +370,16 @@ pub(super) fn all_overrides(
             continue;
         }
         let key = group_key(key.value())?;
-        let of =
-            decode_override(key.as_bytes(), row.value()).map_err(|reason| damaged(&key, reason))?;
+        let of = decode_override(key.as_bytes(), row.value())
+            .map_err(|reason| ReadError::damaged(&key, reason))?;
         overrides.insert(key, of);
     }
     Ok(overrides)
 }
 
 pub(super) fn group_key(bytes: &[u8]) -> Result<GroupKey, ReadError> {
-    GroupKey::from_bytes(bytes).ok_or_else(|| ReadError::Damaged {
-        group: String::from_utf8_lossy(bytes).into_owned(),
-        reason: "its key is not canonical",
+    GroupKey::from_bytes(bytes).ok_or_else(|| {
+        let group = String::from_utf8_lossy(bytes);
+        ReadError::damaged(group, "its key is not canonical")
     })
-}
-
-pub(super) fn damaged(key: &GroupKey, reason: &'static str) -> ReadError {
-    ReadError::Damaged {
-        group: key.to_string(),
-        reason,
-    }
 }

@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, Range};
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::read::{all_hidden, all_overrides, damaged, group_key};
+use super::read::{all_hidden, all_overrides, group_key};
 use super::record::{PAUSE_KEY, decode_group, decode_history, decode_mark, decode_pause};
 use super::schema::{GROUPS, HISTORY, MARKS, OVERRIDES};
 use super::{GroupFacts, HiddenFamily, ReadError};
@@ -171,10 +171,7 @@ fn read_pause(txn: &ReadTransaction) -> Result<Option<Suspension>, ReadError> {
     let Some(row) = overrides.get(PAUSE_KEY)? else {
         return Ok(None);
     };
-    let damage = |reason| ReadError::Damaged {
-        group: "of the pause".to_owned(),
-        reason,
-    };
+    let damage = |reason| ReadError::damaged("of the pause", reason);
     decode_pause(row.value()).map(Some).map_err(damage)
 }
 
@@ -184,9 +181,8 @@ fn read_ends(txn: &ReadTransaction) -> Result<Vec<(u64, UnixNanos)>, ReadError> 
     for row in txn.open_table(HISTORY)?.iter()? {
         let (number, row) = row?;
         let number = number.value();
-        let ended = decode_history(number, row.value()).map_err(|reason| ReadError::Damaged {
-            group: format!("history record {number}"),
-            reason,
+        let ended = decode_history(number, row.value()).map_err(|reason| {
+            ReadError::damaged(format_args!("history record {number}"), reason)
         })?;
         ends.push((number, ended.at));
     }
@@ -240,7 +236,7 @@ pub(super) fn facts(
     let row = row.map(|row| decode_group(bytes, row)).transpose();
     let newer = newer.map(|mark| decode_mark(bytes, mark)).transpose();
     let read = row.and_then(|row| Ok((row, newer?)));
-    let (head, stored) = match read.map_err(|reason| damaged(&key, reason))? {
+    let (head, stored) = match read.map_err(|reason| ReadError::damaged(&key, reason))? {
         (None, newer) => (newer.unwrap_or_default(), None),
         (Some((head, stored)), newer) => (newer.unwrap_or(head), Some(stored)),
     };

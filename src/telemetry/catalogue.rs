@@ -4,6 +4,7 @@
 //! of Go's client, since pushed families of these names get ours.
 
 use crate::model::{Family, Kind, Metric};
+use crate::push::rewrite;
 
 /// A metric family of our own, without its series.
 pub(super) struct Own {
@@ -47,7 +48,7 @@ fn find(name: &str) -> Option<&'static Own> {
 }
 
 macro_rules! catalogue {
-    ($($id:ident = $kind:ident $name:literal: $help:literal;)*) => {
+    ($($id:ident = $kind:ident $name:expr => $help:literal;)*) => {
         $(pub(super) static $id: Own = Own::new(Kind::$kind, $name, $help);)*
 
         /// All of them, sorted by name.
@@ -56,97 +57,97 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    PROCESS_CPU = Counter "process_cpu_seconds_total":
+    PROCESS_CPU = Counter "process_cpu_seconds_total" =>
         "Total user and system CPU time spent in seconds.";
-    PROCESS_MAX_FDS = Gauge "process_max_fds":
+    PROCESS_MAX_FDS = Gauge "process_max_fds" =>
         "Maximum number of open file descriptors.";
-    PROCESS_RECEIVED = Counter "process_network_receive_bytes_total":
+    PROCESS_RECEIVED = Counter "process_network_receive_bytes_total" =>
         "Number of bytes received by the process over the network.";
-    PROCESS_SENT = Counter "process_network_transmit_bytes_total":
+    PROCESS_SENT = Counter "process_network_transmit_bytes_total" =>
         "Number of bytes sent by the process over the network.";
-    PROCESS_OPEN_FDS = Gauge "process_open_fds":
+    PROCESS_OPEN_FDS = Gauge "process_open_fds" =>
         "Number of open file descriptors.";
-    PROCESS_RESIDENT = Gauge "process_resident_memory_bytes":
+    PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" =>
         "Resident memory size in bytes.";
-    PROCESS_START = Gauge "process_start_time_seconds":
+    PROCESS_START = Gauge "process_start_time_seconds" =>
         "Start time of the process since unix epoch in seconds.";
-    PROCESS_VIRTUAL = Gauge "process_virtual_memory_bytes":
+    PROCESS_VIRTUAL = Gauge "process_virtual_memory_bytes" =>
         "Virtual memory size in bytes.";
-    PROCESS_VIRTUAL_MAX = Gauge "process_virtual_memory_max_bytes":
+    PROCESS_VIRTUAL_MAX = Gauge "process_virtual_memory_max_bytes" =>
         "Maximum amount of virtual memory available in bytes.";
-    BUILD_INFO = Gauge "pushgateway_build_info":
+    BUILD_INFO = Gauge "pushgateway_build_info" =>
         "A metric with a constant '1' value labeled by version, revision, branch, goversion \
          from which pushgateway was built, and the goos and goarch for the build.";
-    PUSH_DURATION = Summary "pushgateway_http_push_duration_seconds":
+    PUSH_DURATION = Summary "pushgateway_http_push_duration_seconds" =>
         "HTTP request duration for pushes to the Pushgateway.";
-    PUSH_SIZE = Summary "pushgateway_http_push_size_bytes":
+    PUSH_SIZE = Summary "pushgateway_http_push_size_bytes" =>
         "HTTP request size for pushes to the Pushgateway.";
-    REQUESTS = Counter "pushgateway_http_requests_total":
+    REQUESTS = Counter "pushgateway_http_requests_total" =>
         "Total HTTP requests processed by the Pushgateway, excluding scrapes.";
-    CLOCK_DRIFT = Gauge "tidegate_clock_drift_seconds":
+    CLOCK_DRIFT = Gauge "tidegate_clock_drift_seconds" =>
         "How far the wall clock was moved since the start; TTLs do not follow it.";
-    RELOAD_TIME = Gauge "tidegate_config_last_reload_success_timestamp_seconds":
+    RELOAD_TIME = Gauge "tidegate_config_last_reload_success_timestamp_seconds" =>
         "Unix time at which the config file was taken last, 0 if never since the start.";
-    RELOAD_TAKEN = Gauge "tidegate_config_last_reload_successful":
+    RELOAD_TAKEN = Gauge "tidegate_config_last_reload_successful" =>
         "Whether the last reload of the config file was taken.";
-    EXPIRED_LAST_PUSH = Gauge "tidegate_expired_group_last_push_timestamp_seconds":
+    EXPIRED_LAST_PUSH = Gauge rewrite::EXPIRED_LAST_PUSH =>
         "Unix time of the last push of a group that has expired and not come back.";
-    GROUP_EXPIRY = Gauge "tidegate_group_expiry_timestamp_seconds":
+    GROUP_EXPIRY = Gauge rewrite::GROUP_EXPIRY =>
         "Unix time at which the group expires.";
-    GROUP_TTL = Gauge "tidegate_group_ttl_seconds":
+    GROUP_TTL = Gauge rewrite::GROUP_TTL =>
         "TTL of the group, +Inf if it never expires.";
-    GROUPS = Gauge "tidegate_groups":
+    GROUPS = Gauge "tidegate_groups" =>
         "Groups stored.";
-    GROUPS_EXPIRED = Counter "tidegate_groups_expired_total":
+    GROUPS_EXPIRED = Counter "tidegate_groups_expired_total" =>
         "Groups removed because their TTL had run out, by where the TTL came from.";
-    GROUPS_LIMIT = Gauge "tidegate_groups_limit":
+    GROUPS_LIMIT = Gauge "tidegate_groups_limit" =>
         "Most groups that are stored together, +Inf without a limit.";
-    HIDDEN = Gauge "tidegate_hidden_families":
+    HIDDEN = Gauge "tidegate_hidden_families" =>
         "Families stored and not shown because they clash with others, or with themselves.";
-    NAME_CLASHES = Gauge "tidegate_name_clashes":
+    NAME_CLASHES = Gauge "tidegate_name_clashes" =>
         "Families, and groups' parts of families, left out of the last scrape because their \
          escaped names are the same as others.";
-    PASSWORD_CHECKS = Counter "tidegate_password_checks_total":
+    PASSWORD_CHECKS = Counter "tidegate_password_checks_total" =>
         "Passwords whose hash had to be computed because they were not remembered.";
-    OVER_LIMIT = Counter "tidegate_pushes_over_limit_total":
+    OVER_LIMIT = Counter "tidegate_pushes_over_limit_total" =>
         "Pushes that were not stored because there would have been too many groups or series, \
          by which of them.";
-    SCRAPE = Summary "tidegate_scrape_duration_seconds":
+    SCRAPE = Summary "tidegate_scrape_duration_seconds" =>
         "Time to answer a scrape, until its last byte was handed over.";
-    SCRAPE_INTERVAL = Gauge "tidegate_scrape_interval_seconds":
+    SCRAPE_INTERVAL = Gauge "tidegate_scrape_interval_seconds" =>
         "Time between scrapes of the most frequent regular scraper, 0 if not known yet.";
-    SCRAPES_CUT = Counter "tidegate_scrapes_cut_total":
+    SCRAPES_CUT = Counter "tidegate_scrapes_cut_total" =>
         "Scrapers cut off before they had their whole answer: too slow, or holding memory \
          that newer scrapes need.";
-    SERIES = Gauge "tidegate_series":
+    SERIES = Gauge "tidegate_series" =>
         "Pushed series stored.";
-    SERIES_LIMIT = Gauge "tidegate_series_limit":
+    SERIES_LIMIT = Gauge "tidegate_series_limit" =>
         "Most pushed series that are stored together, +Inf without a limit.";
-    ACCEPTING = Gauge "tidegate_store_accepting":
+    ACCEPTING = Gauge "tidegate_store_accepting" =>
         "Whether pushes are stored; 0 from a commit that failed until the store works again.";
-    COMMIT = Summary "tidegate_store_commit_duration_seconds":
+    COMMIT = Summary "tidegate_store_commit_duration_seconds" =>
         "Time to commit one batch of changes to disk, failed commits included.";
-    COMMIT_ERRORS = Counter "tidegate_store_commit_errors_total":
+    COMMIT_ERRORS = Counter "tidegate_store_commit_errors_total" =>
         "Batches of changes that could not be committed to disk.";
-    COMMITS = Counter "tidegate_store_commits_total":
+    COMMITS = Counter "tidegate_store_commits_total" =>
         "Batches of changes committed to disk.";
-    COMMIT_ERROR_TIME = Gauge "tidegate_store_last_commit_error_timestamp_seconds":
+    COMMIT_ERROR_TIME = Gauge "tidegate_store_last_commit_error_timestamp_seconds" =>
         "Unix time of the last commit that failed, 0 if none has since the start.";
-    STORE_SIZE = Gauge "tidegate_store_size_bytes":
+    STORE_SIZE = Gauge "tidegate_store_size_bytes" =>
         "Size of the store on disk.";
-    SHORT_TTL = Gauge "tidegate_ttl_below_scrape_interval_groups":
+    SHORT_TTL = Gauge "tidegate_ttl_below_scrape_interval_groups" =>
         "Groups whose TTL is below twice the scrape interval, so that they may never be scraped.";
-    TTL_DEFAULT = Gauge "tidegate_ttl_default_seconds":
-        "TTL of groups that neither their push nor a rule gives one, 0 if they never expire.";
-    TTL_GROUPS = Gauge "tidegate_ttl_groups":
+    TTL_DEFAULT = Gauge "tidegate_ttl_default_seconds" =>
+        "TTL of groups that neither their push nor a rule gives one, +Inf if they never expire.";
+    TTL_GROUPS = Gauge "tidegate_ttl_groups" =>
         "Groups stored, by where their TTL comes from.";
-    NEXT_EXPIRY = Gauge "tidegate_ttl_next_expiry_timestamp_seconds":
-        "Unix time at which the next group expires, 0 if none ever does.";
-    OVERDUE = Gauge "tidegate_ttl_overdue_groups":
+    NEXT_EXPIRY = Gauge "tidegate_ttl_next_expiry_timestamp_seconds" =>
+        "Unix time at which the next group expires, +Inf if none ever does.";
+    OVERDUE = Gauge "tidegate_ttl_overdue_groups" =>
         "Groups whose TTL has passed and that are kept because expiry is suspended or waits for a scrape.";
-    REAP = Summary "tidegate_ttl_reap_duration_seconds":
+    REAP = Summary "tidegate_ttl_reap_duration_seconds" =>
         "Time to remove one slice of expired groups.";
-    WEB_CONFIG_TAKEN = Gauge "tidegate_web_config_last_read_successful":
+    WEB_CONFIG_TAKEN = Gauge "tidegate_web_config_last_read_successful" =>
         "Whether the web config file and its certificates could be used when they were read last.";
 }
 

@@ -134,8 +134,8 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
         .map(|(source, count)| number(vec![Label::new("ttl_source", source)], double(count)));
     let by_source = own::TTL_GROUPS.family(by_source.collect());
     let expired = numbers.groups_expired.into_iter();
-    let expired =
-        expired.map(|(source, count)| number(vec![Label::new("source", source)], double(count)));
+    let expired = expired
+        .map(|(source, count)| number(vec![Label::new("ttl_source", source)], double(count)));
     let expired = own::GROUPS_EXPIRED.family(expired.collect());
     let values = values
         .into_iter()

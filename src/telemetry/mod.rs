@@ -85,11 +85,11 @@ pub enum CutScrape {
 /// How expiry stands at a scrape.
 #[derive(Debug, Clone, Default)]
 pub struct ExpiryNumbers {
-    /// TTL of groups that nothing else gives one, in seconds; 0: never.
+    /// TTL of groups that nothing else gives one, in seconds; infinite: never.
     pub default_seconds: f64,
     /// Groups by where their TTL comes from.
     pub groups: Vec<(String, u64)>,
-    /// When the next group expires, in seconds since 1970; 0: never.
+    /// When the next group expires, in seconds since 1970; infinite: never.
     pub next: f64,
     /// Groups kept beyond their TTL.
     pub overdue: u64,

@@ -49,8 +49,9 @@ impl Suspensions {
             .fold(now, Horizon::min)
     }
 
-    /// The first moment after `now` at which the horizon moves again; `None`: it moves now,
-    /// or only when somebody resumes it.
+    /// The last moment after `now` at which a suspension that holds now ends by itself; `None`:
+    /// none does. Until then the horizon stands still, and beyond it while another one holds that
+    /// somebody has to resume.
     pub fn resumes(&self, now: UnixNanos) -> Option<UnixNanos> {
         self.active(now)
             .filter_map(|suspension| suspension.until)

@@ -15,7 +15,7 @@ use crate::format::escape::Escaping;
 use crate::format::form::Form;
 use crate::format::name::is_metric_name;
 use crate::model::Kind;
-use crate::push::check::{OwnKind, bases, suffixes};
+use crate::push::check::OwnKind;
 
 /// What is left out of one answer.
 #[derive(Debug, Default)]
@@ -102,13 +102,13 @@ impl Names<'_> {
     fn take(&mut self, name: &str, kind: Kind) -> bool {
         let escaped = self.snapshot.form.escaping.metric_name(name);
         let beside = || {
-            let mut suffixes = suffixes(kind).iter();
+            let mut suffixes = kind.suffixes().iter();
             suffixes.any(|suffix| self.kind(&format!("{escaped}{suffix}")).is_some())
         };
         let within = || {
-            bases(&escaped).any(|(base, suffix)| {
+            Kind::bases(&escaped).any(|(base, suffix)| {
                 let kind = self.kind(base);
-                kind.is_some_and(|kind| suffixes(kind).contains(&suffix))
+                kind.is_some_and(|kind| kind.suffixes().contains(&suffix))
             })
         };
         let free = self.kind(&escaped).is_none() && !beside() && !within();

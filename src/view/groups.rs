@@ -1,7 +1,7 @@
 //! Every group's deadline and size; who expires next. In memory only: it all
 //! follows from the store.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::GroupId;
 use super::deadlines::Deadlines;
@@ -55,6 +55,9 @@ pub(super) struct Groups {
     deadlines: Deadlines,
     /// Groups that must have been scraped too, and have not been.
     held: Held,
+    /// Numbers of the last pushes of groups under a rule that holds, for those who know a group by
+    /// its key and judge it by what is stored, where no numbers are.
+    held_pushes: HashMap<GroupKey, u64>,
     /// By number of the group: numbers are given out again, so that few places are empty.
     lives: Vec<Option<Life>>,
     /// How many there are.
@@ -70,6 +73,7 @@ impl Groups {
     /// Takes in what a group is from now on; `None`: it is gone.
     pub(super) fn set(&mut self, group: GroupId, life: Option<Life>) {
         self.set_deadline(group, life.as_ref());
+        self.set_held_push(group, life.as_ref());
         let (pushed, series) = life
             .as_ref()
             .map_or((0, 0), |life| (life.pushed, life.series));
@@ -135,6 +139,17 @@ impl Groups {
         }
     }
 
+    fn set_held_push(&mut self, group: GroupId, new: Option<&Life>) {
+        let new = new.filter(|life| life.held);
+        let old = self.lives.get(group.0 as usize).and_then(Option::as_ref);
+        if let Some(old) = old.filter(|old| old.held && new.is_none_or(|new| new.key != old.key)) {
+            self.held_pushes.remove(&old.key);
+        }
+        if let Some(new) = new {
+            self.held_pushes.insert(new.key.clone(), new.pushed);
+        }
+    }
+
     fn leave_source(&mut self, source: &TtlSource) {
         if let Some(groups) = self.by_source.get_mut(source) {
             *groups -= 1;
@@ -192,12 +207,9 @@ impl Groups {
         self.deadlines.passed(now).count() + self.held.late(now).count()
     }
 
-    /// The keys of those whose deadline has passed and that wait for a scrape.
-    pub(super) fn held(&mut self, horizon: Horizon) -> HashSet<GroupKey> {
-        self.release(horizon);
-        let late = self.held.late(horizon.at);
-        late.filter_map(|group| Some(self.get(group)?.key.clone()))
-            .collect()
+    /// The number of the last push of a group under a rule that holds; `None`: it is no such group.
+    pub(super) fn held_push(&self, key: &GroupKey) -> Option<u64> {
+        self.held_pushes.get(key).copied()
     }
 
     /// Groups that have expired, longest ago first.
@@ -312,13 +324,47 @@ mod tests {
         assert_eq!(expired(at(20, 2)), [1, 2]);
         assert_eq!(groups.next_deadline(), Some(UnixNanos(10)));
         assert_eq!(groups.count_passed(UnixNanos(20)), 3);
-        assert_eq!(groups.held(at(20, 2)).len(), 1);
         // Pushed again, it waits again; without a rule it does not.
         groups.set(GroupId(1), held(10, 4));
         groups.set(GroupId(3), life(20, 1));
         assert_eq!(expired_at(&mut groups, 30), [2, 3]);
         groups.set(GroupId(1), None);
         assert!(groups.held.is_empty());
+    }
+
+    #[test]
+    fn the_number_of_the_last_push_is_known_of_groups_that_a_rule_holds() {
+        let mut groups = Groups::default();
+        let key = |name| GroupKey::new(name, &BTreeMap::new());
+        let held = |name, pushed| {
+            life(10, 1).map(|life| Life {
+                key: key(name),
+                pushed,
+                held: true,
+                ..life
+            })
+        };
+        let known = |groups: &Groups| ["a", "b"].map(|name| groups.held_push(&key(name)));
+        groups.set(GroupId(1), held("a", 1));
+        groups.set(GroupId(2), held("b", 2));
+        groups.set(GroupId(1), held("a", 3));
+        assert_eq!(known(&groups), [Some(3), Some(2)]);
+        // Scraped or not, and whatever its deadline: that is for who asks.
+        assert_eq!(
+            groups.count(Horizon {
+                at: UnixNanos(10),
+                scraped: 3
+            }),
+            0
+        );
+        assert_eq!(known(&groups), [Some(3), Some(2)]);
+        // No rule holds it any more; its number is another group's; both are gone.
+        groups.set(GroupId(1), life(10, 1));
+        assert_eq!(known(&groups), [None, Some(2)]);
+        groups.set(GroupId(2), held("a", 4));
+        assert_eq!(known(&groups), [Some(4), None]);
+        groups.set(GroupId(2), None);
+        assert!(groups.held_pushes.is_empty());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::limits::SCRAPE_OWN_BYTES;
 /// and what was made for its scraper ahead of what that has taken. Nothing is kept alive here.
 #[derive(Debug)]
 pub struct Holding {
-    frames: Vec<Held>,
+    frames: Vec<HeldFrame>,
     /// Bytes of all frames.
     shows: usize,
     /// Frames that are not held any more: the first ones.
@@ -25,7 +25,7 @@ pub struct Holding {
 
 /// One frame.
 #[derive(Debug)]
-struct Held {
+struct HeldFrame {
     /// What it shares with others: the view, what is kept of another form, other scrapes.
     /// `None`: its bytes were made for this scrape.
     chunk: Option<Weak<Chunk>>,
@@ -36,7 +36,7 @@ struct Held {
 impl Holding {
     /// A scrape that is about to send these frames.
     pub fn new(frames: &[Frame]) -> Self {
-        let held = |frame: &Frame| Held {
+        let held = |frame: &Frame| HeldFrame {
             chunk: frame.chunk(),
             len: frame.len(),
         };
@@ -80,7 +80,7 @@ impl Holding {
     }
 
     /// What is still held of the frames.
-    fn left(&self) -> &[Held] {
+    fn left(&self) -> &[HeldFrame] {
         let released = self.released.load(Ordering::Relaxed);
         self.frames.get(released..).unwrap_or_default()
     }

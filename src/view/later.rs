@@ -33,9 +33,19 @@ impl Laters {
         }
     }
 
-    /// The first change whose time has come.
-    pub(super) fn due(&self, now: UnixNanos) -> Option<Box<Change>> {
-        let ((at, _), change) = self.by_time.first_key_value()?;
-        (*at <= now).then(|| change.clone())
+    /// Takes out the first change, if its time has come.
+    pub(super) fn due(&mut self, now: UnixNanos) -> Option<Box<Change>> {
+        let first = self.by_time.first_entry()?;
+        let (at, group) = *first.key();
+        if at > now {
+            return None;
+        }
+        self.of_group.remove(&group);
+        Some(first.remove())
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_time.is_empty() && self.of_group.is_empty()
     }
 }

@@ -1,9 +1,9 @@
 //! The view: the exposition as rendered text, ready to be copied to a scraper.
 //!
-//! Derived from the store, rebuilt at start, changed only by the apply thread.
-//! A push costs the chunks it touches; a scrape takes reference counts under the
-//! lock and works on them after. Time is an argument: what has expired is left
-//! out of a snapshot whether or not the reaper has run.
+//! Derived from the store, rebuilt at start; changed by the apply thread, and by whoever
+//! looks where time alone changes something (`later`). A push costs the chunks it touches;
+//! a scrape takes reference counts under the lock and works on them after. Time is an
+//! argument: what has expired is left out of a snapshot whether or not the reaper has run.
 
 mod changed;
 mod chunk;
@@ -21,7 +21,7 @@ mod slab;
 mod snapshot;
 mod ttls;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -45,6 +45,10 @@ pub use holding::{Holding, surplus};
 pub use later::Later;
 pub use slab::Slab;
 pub use snapshot::Snapshot;
+
+/// Changes made under one lock: some 0.2 ms of work. Each is whole; a scrape need not wait for
+/// all of them.
+pub const AT_ONCE: usize = 16;
 
 /// A group's number while it lives. Free numbers are given out again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,12 +154,22 @@ impl View {
         *old = content;
     }
 
-    /// Makes the changes visible that time has brought about by `now`, TTL time.
+    /// Makes the changes visible that time has brought about by `now`, TTL time: all of them,
+    /// though not under one lock, as an override by matcher may end for a hundred thousand groups.
     pub fn pass(&self, now: UnixNanos) {
+        while self.pass_some(now) {}
+    }
+
+    /// The same for the first [`AT_ONCE`] of them; whether there may be more.
+    pub fn pass_some(&self, now: UnixNanos) -> bool {
         let mut content = self.lock();
-        while let Some(change) = content.laters.due(now) {
+        for _ in 0..AT_ONCE {
+            let Some(change) = content.laters.due(now) else {
+                return false;
+            };
             content.apply(&change);
         }
+        true
     }
 
     /// Everything that has not expired at a horizon of expiry, as of this instant.
@@ -221,9 +235,9 @@ impl View {
         self.lock().groups.ttls.below()
     }
 
-    /// Groups whose deadline has passed and that wait for a scrape.
-    pub fn held(&self, horizon: Horizon) -> HashSet<GroupKey> {
-        self.lock().groups.held(horizon)
+    /// The number of the last push of a group under a rule that holds; `None`: it is no such group.
+    pub fn held_push(&self, key: &GroupKey) -> Option<u64> {
+        self.lock().groups.held_push(key)
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {
@@ -339,5 +353,64 @@ impl Content {
         });
         self.newest = Arc::downgrade(&snapshot);
         snapshot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ttl::{Ttl, TtlSource};
+
+    /// A group of which nothing but where its TTL comes from is said.
+    fn change(group: u32, source: &TtlSource, later: Option<Later>) -> Change {
+        Change {
+            group: GroupId(group),
+            removed: Vec::new(),
+            set: Vec::new(),
+            life: Some(Life {
+                key: GroupKey::new("j", &BTreeMap::new()),
+                deadline: None,
+                ttl: Ttl::Never,
+                source: source.clone(),
+                series: 1,
+                pushed: 1,
+                held: false,
+            }),
+            later,
+            gone: None,
+        }
+    }
+
+    #[test]
+    fn what_time_changes_of_many_groups_at_once_is_changed_some_at_a_time() {
+        let view = View::default();
+        let groups = u32::try_from(AT_ONCE).expect("a number") + 3;
+        let at = UnixNanos(10);
+        let pin = |groups: u32| {
+            let pinned = (0..groups).map(|group| {
+                let change = Box::new(self::change(group, &TtlSource::Push, None));
+                self::change(group, &TtlSource::Override, Some(Later { at, change }))
+            });
+            view.apply(&pinned.collect::<Vec<_>>());
+        };
+        pin(groups);
+        // Another change comes before the one that was to come.
+        view.apply(&[change(0, &TtlSource::Default, None)]);
+        let pinned = || {
+            let snapshot = view.snapshot(UnixNanos(10));
+            let pinned = snapshot.by_source().get(&TtlSource::Override);
+            pinned.copied().unwrap_or_default()
+        };
+        assert!(!view.pass_some(UnixNanos(9)));
+        assert_eq!(pinned(), AT_ONCE + 2);
+        assert!(view.pass_some(at));
+        assert_eq!(pinned(), 2);
+        view.pass(at);
+        assert_eq!(pinned(), 0);
+        assert!(view.lock().laters.is_empty());
+        // All that is due, however much it is.
+        pin(5 * groups);
+        view.pass(at);
+        assert_eq!(pinned(), 0);
     }
 }

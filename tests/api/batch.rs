@@ -217,6 +217,26 @@ fn a_refused_batch_leaves_overrides_and_deadlines_alone() {
 }
 
 #[test]
+fn a_refused_batch_leaves_an_override_that_is_over_and_has_decided() {
+    let mut gateway = crate::client::admin();
+    gateway.put_for("1h", "job/a", "m 1\n");
+    gateway.put("job/other", "# TYPE taken gauge\ntaken 1\n");
+    ok(&gateway, "POST", "admin/ttl/pause", "");
+    let body = r#"{"ttl":"30s","for":"60s"}"#;
+    ok(&gateway, "PUT", "admin/ttl/job/a", body);
+    gateway.advance(70 * SECOND);
+    assert_eq!(jobs(&gateway, "groups?state=overdue"), ["a"]);
+    // Pushed, the group would have done with the override.
+    let groups = json!([
+        {"labels": {"job": "a"}, "body": "m 2\n"},
+        {"labels": {"job": "b"}, "body": "# TYPE taken counter\ntaken 1\n"},
+    ]);
+    refused(&mut gateway, &groups, "group 1");
+    ok(&gateway, "POST", "admin/ttl/resume", "");
+    assert_eq!(jobs(&gateway, "groups"), ["other"]);
+}
+
+#[test]
 fn a_refused_batch_over_an_expired_group_does_not_bring_it_back() {
     let gateway = crate::client::admin();
     gateway.put_for("10s", "job/a", "m 1\n");

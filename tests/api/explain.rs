@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tidegate::config::load;
 use tidegate::ttl::TtlPolicy;
 
-use crate::client::{bad, get, matching, ok, with_admin};
+use crate::client::{bad, get, matching, names, ok, with_admin};
 use crate::harness::{Gateway, Options, SECOND};
 
 const RULES: &str = "ttl:
@@ -116,37 +116,49 @@ fn an_expired_group_is_explained_as_one_that_does_not_exist() {
     let explained = get(&gateway, "ttl/explain/job/backup");
     assert_eq!(explained["ttl_source"], "rule:kept");
     let all = get(&gateway, &format!("ttl/explain?{}", matching("{}")));
-    let labels: Vec<_> = all
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|one| &one["labels"])
-        .collect();
-    assert_eq!(labels, [&json!({"job": "other"})]);
+    assert_eq!(names(&all), ["other"]);
 }
 
 #[test]
-fn groups_are_explained_by_matcher_up_to_a_limit() {
+fn groups_are_explained_by_matcher_in_pages() {
     let gateway = ruled();
     for job in ["backup", "ci-1", "ci-2", "x"] {
         gateway.put(&format!("job/{job}"), "m 1\n");
     }
     let query = |selector: &str, more: &str| format!("ttl/explain?{}{more}", matching(selector));
-    let sources = |path: &str| -> Vec<String> {
-        let all = get(&gateway, path);
-        let all = all.as_array().expect("a list").iter();
+    let sources = |page: &Value| -> Vec<String> {
+        let all = page["groups"].as_array().expect("a list").iter();
         all.map(|one| one["ttl_source"].as_str().expect("a source").to_owned())
             .collect()
     };
+    let some = get(&gateway, &query(r#"{job=~"ci-.*"}"#, ""));
+    assert_eq!(sources(&some), ["rule:ci", "rule:ci"]);
+    assert_eq!(some["next_cursor"], Value::Null);
+    let first = get(&gateway, &query("{}", "&limit=3"));
+    assert_eq!(sources(&first), ["rule:kept", "rule:ci", "rule:ci"]);
+    let next = first["next_cursor"].as_str().expect("a further page");
+    // Whoever goes meanwhile, the next page begins behind what was shown.
+    gateway.delete("job/ci-2");
+    let rest = get(&gateway, &query("{}", &format!("&limit=3&cursor={next}")));
     assert_eq!(
-        sources(&query(r#"{job=~"ci-.*"}"#, "")),
-        ["rule:ci", "rule:ci"]
+        (names(&rest), &rest["next_cursor"]),
+        (vec!["x".to_owned()], &Value::Null)
     );
+    let whole = get(&gateway, &query("{}", "&limit=3"));
     assert_eq!(
-        sources(&query("{}", "")),
-        ["rule:kept", "rule:ci", "rule:ci", "default"]
+        whole["next_cursor"],
+        Value::Null,
+        "three groups are the whole of three"
     );
-    assert_eq!(sources(&query("{}", "&limit=1")), ["rule:kept"]);
-    assert_eq!(sources(&query(r#"{job="nobody"}"#, "")), [""; 0]);
+    let none = get(&gateway, &query(r#"{job="nobody"}"#, ""));
+    assert_eq!(none, json!({"groups": [], "next_cursor": null}));
     bad(&gateway, "GET", "ttl/explain", "", "match[]");
+    let wrong = query("{}", "&cursor=x");
+    bad(
+        &gateway,
+        "GET",
+        &wrong,
+        "",
+        "cursor is not one of this API's",
+    );
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::client::{admin, get, jobs, matching, ok, with_admin};
+use crate::client::{admin, bad, get, jobs, matching, ok, with_admin};
 use crate::harness::{Gateway, HOUR, NANOSECOND, Options, SECOND, START};
 use crate::support::{LIMIT, eventually};
 
@@ -115,4 +115,13 @@ fn without_a_history_nothing_is_kept() {
     gateway.put("job/a", "m 1\n");
     gateway.delete("job/a");
     assert_eq!(jobs(&gateway, "groups?state=expired"), [""; 0]);
+}
+
+#[test]
+fn what_is_gone_has_one_order_and_no_other() {
+    let gateway = admin();
+    for sort in ["expires", "-last_push", "job"] {
+        let path = format!("groups?state=expired&sort={sort}");
+        bad(&gateway, "GET", &path, "", "newest first");
+    }
 }

@@ -1,6 +1,6 @@
 //! `hold: until_scraped`: a group is not forgotten before somebody has seen it.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -107,17 +107,47 @@ fn each_push_has_to_be_scraped_again_and_a_touch_has_not() {
     becomes(&gateway, &[]);
 }
 
-/// Sends a request for the exposition and reads `most` bytes of its answer, then all of it.
-fn begin(gateway: &Gateway, method: &str, most: usize) -> TcpStream {
-    let mut stream = TcpStream::connect(gateway.address()).expect("a connection");
-    stream
-        .set_read_timeout(Some(LIMIT))
-        .expect("a timeout above zero");
-    let request = format!("{method} /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("a request");
-    let mut bytes = vec![0; most];
-    stream.read_exact(&mut bytes).expect("part of an answer");
-    stream
+/// A scraper that reads when it likes, on a connection that stays.
+struct Slow(BufReader<TcpStream>);
+
+impl Slow {
+    /// Asks for the exposition and reads the head of the answer.
+    fn begin(gateway: &Gateway, method: &str) -> (Self, usize) {
+        let stream = TcpStream::connect(gateway.address()).expect("a connection");
+        let timeout = stream.set_read_timeout(Some(LIMIT));
+        timeout.expect("a timeout above zero");
+        let mut slow = Self(BufReader::new(stream));
+        let length = slow.ask(method, "/metrics");
+        (slow, length)
+    }
+
+    /// Asks and reads the head of the answer: how many bytes follow, unless it is one to HEAD.
+    fn ask(&mut self, method: &str, path: &str) -> usize {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let sent = self.0.get_mut().write_all(request.as_bytes());
+        sent.expect("a request");
+        let mut length = None;
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).expect("a head");
+            if let Some(value) = line.strip_prefix("Content-Length: ") {
+                length = value.trim_end().parse().ok();
+            }
+            if line == "\r\n" {
+                return length.expect("a length");
+            }
+        }
+    }
+
+    fn read(&mut self, length: usize) {
+        self.0.read_exact(&mut vec![0; length]).expect("an answer");
+    }
+
+    /// Has another request answered, which is done after everything that concerns those before.
+    fn settle(&mut self) {
+        let length = self.ask("GET", "/-/ready");
+        self.read(length);
+    }
 }
 
 /// More than fits between a gateway and a scraper that does not read.
@@ -131,28 +161,38 @@ fn large(gateway: &Gateway) {
 fn a_scrape_that_looked_before_the_push_does_not_count() {
     let gateway = held();
     large(&gateway);
-    let mut slow = begin(&gateway, "GET", 100);
+    let (mut slow, length) = Slow::begin(&gateway, "GET");
     gateway.put("job/h", "m 1\n");
     gateway.advance(10 * SECOND);
-    slow.read_to_end(&mut Vec::new()).expect("the rest");
-    // The next request of this connection is answered after that is noted.
-    drop(slow);
+    slow.read(length);
+    slow.settle();
     assert_eq!(jobs(&gateway, "groups?state=overdue"), ["h"]);
     gateway.scrape();
     becomes(&gateway, &["big"]);
 }
 
+/// How many tasks there are: more than at first while connections last.
+fn tasks(gateway: &Gateway) -> usize {
+    let runtime = gateway.runtime.as_ref().expect("a runtime");
+    runtime.metrics().num_alive_tasks()
+}
+
 #[test]
 fn a_head_request_and_a_scrape_that_was_cut_off_do_not_count() {
     let gateway = held();
+    let idle = tasks(&gateway);
     large(&gateway);
     gateway.put("job/h", "m 1\n");
     gateway.advance(10 * SECOND);
-    begin(&gateway, "HEAD", 100)
-        .read_to_end(&mut Vec::new())
-        .expect("the rest");
-    drop(begin(&gateway, "GET", 100));
+    Slow::begin(&gateway, "HEAD").0.settle();
+    drop(Slow::begin(&gateway, "GET"));
     gateway.put("job/z", "m 1\n");
+    // A scrape would count; and a connection that has ended tells nothing any more.
+    eventually(LIMIT, "an end of all connections", || {
+        let tasks = tasks(&gateway);
+        let left = format!("{tasks} tasks instead of {idle}");
+        (tasks == idle).then_some(()).ok_or(left)
+    });
     assert_eq!(jobs(&gateway, "groups?state=overdue"), ["h"]);
     gateway.scrape();
     becomes(&gateway, &["big", "z"]);

@@ -164,6 +164,8 @@ fn slashes_at_the_end_and_letter_case_are_redirected_with_the_prefix() {
         ("HEAD", "groups/?limit=1", 301, "/api/v1/groups?limit=1"),
         ("PUT", "admin/wipe/", 307, "/api/v1/admin/wipe"),
         ("POST", "admin/TTL/reap", 307, "/api/v1/admin/ttl/reap"),
+        ("DELETE", "admin/ttl/", 307, "/api/v1/admin/ttl"),
+        ("GET", "OpenAPI.yaml", 301, "/api/v1/openapi.yaml"),
     ] {
         let answer = send(&gateway, method, path);
         let seen = (answer.status, answer.header("Location"));

@@ -12,12 +12,17 @@ mod sound;
 #[allow(dead_code, reason = "another binary uses the rest of it")]
 mod harness;
 
+#[path = "../it/disk.rs"]
+#[allow(dead_code, reason = "another binary uses the rest of it")]
+mod disk;
+
 mod bad_input;
 mod batch;
 mod client;
 mod delete;
 mod explain;
 mod expose;
+mod gone;
 mod grace;
 mod history;
 mod hold;

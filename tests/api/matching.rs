@@ -5,6 +5,7 @@ use tidegate::limits::SLICE;
 
 use crate::client::{admin, bad, fails, get, jobs, matching, ok};
 use crate::harness::{Gateway, HOUR, NANOSECOND, SECOND};
+use crate::support::sample;
 
 /// Two groups of the job `ci`, one of `backup`, each with a TTL of its own of 100 s.
 fn three() -> Gateway {
@@ -192,4 +193,30 @@ fn more_groups_than_a_slice_take_several_transactions() {
     assert_eq!((&done["groups"], commits() - before), both);
     let last = format!("groups/job/j{SLICE:05}");
     assert_eq!(get(&gateway, &last)["ttl"], "1d");
+}
+
+#[test]
+fn the_end_of_an_override_of_many_groups_is_whole_in_the_next_scrape() {
+    let gateway = admin();
+    let groups: Vec<Value> = (0..200)
+        .map(|n| json!({"labels": {"job": n.to_string()}}))
+        .collect();
+    ok(
+        &gateway,
+        "POST",
+        "push",
+        &json!({ "groups": groups }).to_string(),
+    );
+    let until = r#"{"ttl":"1h","for":"60s"}"#;
+    ok(&gateway, "PUT", &overrides("{}", ""), until);
+    let shown = |text: &str, source: &str| {
+        let series = format!("tidegate_ttl_groups{{ttl_source=\"{source}\"}}");
+        sample(text, &series).map(str::to_owned)
+    };
+    gateway.advance_almost(60 * SECOND);
+    assert_eq!(shown(&gateway.scrape(), "override").as_deref(), Some("200"));
+    gateway.advance(NANOSECOND);
+    let text = gateway.scrape();
+    assert_eq!(shown(&text, "override"), None);
+    assert_eq!(shown(&text, "default").as_deref(), Some("200"));
 }

@@ -1,7 +1,11 @@
 //! `POST /-/reload`: TTL rules from the config file, all or nothing.
 
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
 
 use tempfile::TempDir;
 use tidegate::config::{PolicySource, TtlFlags};
@@ -10,6 +14,7 @@ use tidegate::http::Doors;
 use crate::client::{get, jobs};
 use crate::harness::{Gateway, NANOSECOND, Options, SECOND};
 use crate::support::disk::{Disk, Trouble};
+use crate::support::output;
 
 const RULES: &str = "ttl:
   default: 1h
@@ -193,6 +198,41 @@ fn a_dry_run_of_a_broken_file_tells_its_faults_and_is_no_reload() {
     assert_eq!(status, 400);
     assert!(text.contains(":1:16: ttl.default"), "{text}");
     assert_eq!(ruled.successful(), before);
+}
+
+/// A pipe in place of a config file: whoever reads it waits for what the test writes.
+fn pipe(path: &Path) {
+    std::fs::remove_file(path).expect("remove the file");
+    output(Command::new("mkfifo").arg(path));
+}
+
+#[test]
+fn of_two_reloads_at_once_the_one_that_read_the_newer_file_holds() {
+    let ruled = ruled();
+    pipe(&ruled.path);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| ruled.reload(""));
+        // Opened when the first reload has opened it too.
+        let old = File::options().write(true).open(&ruled.path);
+        let mut old = old.expect("the end of a pipe");
+        let newer = ruled.path.with_extension("new");
+        std::fs::write(&newer, "ttl: {default: 3h}").expect("write the rules");
+        std::fs::rename(&newer, &ruled.path).expect("put the rules in place");
+        let (done, second) = mpsc::channel();
+        scope.spawn(|| {
+            let done = done;
+            done.send(ruled.reload("")).expect("a test that listens");
+        });
+        // It has to wait for the first. If it does not, let it be done before that.
+        let too_early = second.recv_timeout(SECOND);
+        old.write_all(b"ttl: {default: 2h}").expect("old rules");
+        drop(old);
+        let reloaded = (200, "reloaded\n".to_owned());
+        assert_eq!(first.join().expect("an answer"), reloaded);
+        let second = too_early.or_else(|_| second.recv());
+        assert_eq!(second.expect("an answer"), reloaded);
+    });
+    assert_eq!(get(&ruled.gateway, "ttl")["default"], "3h");
 }
 
 #[test]

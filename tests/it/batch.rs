@@ -10,6 +10,7 @@ use std::thread;
 
 use proptest::prelude::*;
 use tidegate::clock::{Clock, ManualClock};
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::Value;
 use tidegate::push::path::grouping_key;
@@ -72,7 +73,7 @@ impl Writer {
     fn ask(&self, (method, group, body): Asked) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let state = Arc::clone(&self.state);
         if method == "DELETE" {
-            let key = grouping_key(group.as_bytes()).expect("a sound address");
+            let key = grouping_key(group.as_bytes(), NameRule::Legacy).expect("a sound address");
             return Box::pin(async move { state.delete(key, "127.0.0.1".to_owned()).await });
         }
         let prepared = prepared(method, group, body);
@@ -144,8 +145,8 @@ impl Writer {
 }
 
 fn prepared(method: &str, group: &str, body: &str) -> Prepared {
-    let key = grouping_key(group.as_bytes()).expect("a sound address");
-    let families = text_read::parse(body.as_bytes()).expect("a body that parses");
+    let key = grouping_key(group.as_bytes(), NameRule::Legacy).expect("a sound address");
+    let families = text_read::parse(body.as_bytes(), NameRule::Legacy).expect("a body that parses");
     let method = if method == "POST" {
         Method::Merge
     } else {
@@ -246,7 +247,7 @@ fn a_group_that_expired_and_was_pushed_again_in_the_same_batch_makes_no_room() {
         series: None,
     };
     let writer = Writer::within(quota, Disk::default());
-    let short = grouping_key(b"job/short").expect("a sound address");
+    let short = grouping_key(b"job/short", NameRule::Legacy).expect("a sound address");
     let ttl = Some(Ttl::After(HOUR));
     let short = prepare(
         short,

@@ -78,7 +78,7 @@ impl Default for Options {
 
 /// A gateway on a free port of 127.0.0.1 with its store in a temporary folder.
 pub(crate) struct Gateway {
-    runtime: Option<Runtime>,
+    pub(crate) runtime: Option<Runtime>,
     running: Option<Running>,
     address: SocketAddr,
     hands: ManualClock,

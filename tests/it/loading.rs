@@ -9,13 +9,15 @@ use std::thread;
 use std::time::Duration;
 
 use tidegate::clock::Clock;
+use tidegate::config::PolicySource;
 use tidegate::gateway::{Gateway as Running, GatewaySettings};
-use tidegate::http::bind;
+use tidegate::http::{Doors, bind};
 use tidegate::limits::LOAD_TIME;
 use tidegate::state::{Loaded, StateError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{advance, pause, resume};
 
@@ -29,6 +31,8 @@ use crate::support::http::{Response, parse};
 const TICK: Duration = Duration::from_millis(1);
 
 type Starting = JoinHandle<Result<(Running, Loaded), StateError>>;
+
+type MaybeStarting = JoinHandle<Result<Option<(Running, Loaded)>, StateError>>;
 
 const HEALTHY: &str = "GET /-/healthy HTTP/1.1\r\nHost: tidegate\r\n\r\n";
 
@@ -308,6 +312,59 @@ fn who_waits_for_a_store_that_cannot_be_loaded_is_told_at_once() {
         let failed = unavailable("the store could not be loaded");
         assert_eq!(told(&push.answer().await), failed);
         assert_eq!(told(&scrape.answer().await), failed);
+    });
+}
+
+/// Begins to start a gateway on this disk, which stops when what is returned is dropped.
+fn start_until_stopped(disk: &Disk) -> (u16, oneshot::Sender<()>, MaybeStarting) {
+    let listeners = bind(&loopback()).expect("a free port");
+    let port = listeners[0].address().port();
+    let settings = GatewaySettings {
+        doors: Doors {
+            reload: Some(PolicySource::default()),
+            ..Doors::default()
+        },
+        ..GatewaySettings::new(disk.place(), Clock::manual(START).0)
+    };
+    let (stop, stopped) = oneshot::channel();
+    let stopped = async { drop(stopped.await) };
+    let starting = Running::start_unless(settings, listeners, stopped);
+    (port, stop, tokio::spawn(starting))
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_store_tells_who_does_and_leaves_it_whole() {
+    on_one_thread(async {
+        for (what, by_http) in [
+            (Held::Reads, false),
+            (Held::Syncs, false),
+            (Held::Reads, true),
+        ] {
+            let disk = filled().await;
+            let held = disk.hold(what);
+            let (port, stop, starting) = start_until_stopped(&disk);
+            let push = ask(port, "PUT", "/metrics/job/a", "", "m 1\n").await;
+            let scrape = ask(port, "GET", "/metrics", "", "").await;
+            disk.await_waiting();
+            if by_http {
+                let quit = ask(port, "PUT", "/-/quit", "", "").await.answer().await;
+                assert_eq!(quit.status, 200);
+            } else {
+                drop(stop);
+            }
+            let stopped = "the gateway was stopped before its store was loaded";
+            assert_eq!(told(&push.answer().await), unavailable(stopped));
+            assert_eq!(told(&scrape.answer().await), unavailable(stopped));
+            let end = starting.await.expect("no panic");
+            assert!(end.expect("no error").is_none(), "{what:?}");
+            let (port, starting) = start(&disk.copy());
+            let (running, _) = starting.await.expect("no panic").expect("a start");
+            let shown = exposition(port).await;
+            assert!(shown.contains("\nold{"), "{shown}");
+            assert!(!shown.contains("\nm{"), "{shown}");
+            running.stop().await;
+            drop(held);
+        }
     });
 }
 

@@ -448,7 +448,7 @@ fn an_expired_group_is_left_out_of_protobuf_at_the_instant_of_its_deadline() {
 }
 
 #[test]
-fn what_is_kept_for_protobuf_is_dropped_and_made_again() {
+fn protobuf_that_nobody_asked_for_in_a_while_shows_what_was_pushed_meanwhile() {
     let gateway = Gateway::start();
     gateway.put("job/a", "m 1\n");
     for pushed in 0..3 {

@@ -9,7 +9,7 @@ use crate::support::{LIMIT, eventually};
 
 /// Waits until so many groups of that TTL source have been removed since the start.
 fn reaped(gateway: &Gateway, source: &str, groups: &str) {
-    let series = format!("tidegate_groups_expired_total{{source=\"{source}\"}}");
+    let series = format!("tidegate_groups_expired_total{{ttl_source=\"{source}\"}}");
     eventually(LIMIT, &series, || {
         let value = gateway.value(&series).unwrap_or_default();
         if value == groups { Ok(()) } else { Err(value) }

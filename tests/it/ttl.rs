@@ -250,3 +250,21 @@ fn a_refused_push_gives_a_new_group_its_ttl_and_an_old_one_nothing() {
     gateway.advance(15 * SECOND);
     assert_eq!(gateway.counts().0, "0");
 }
+
+#[test]
+fn never_is_infinity_in_every_gauge() {
+    let gateway = Gateway::start();
+    gateway.put("job/never", "m 1\n");
+    let next = "tidegate_ttl_next_expiry_timestamp_seconds";
+    let gauges = ["tidegate_ttl_default_seconds", next];
+    for gauge in gauges {
+        assert_eq!(gateway.value(gauge).as_deref(), Some("+Inf"), "{gauge}");
+    }
+    gateway.put_for("10s", "job/soon", "m 1\n");
+    let soon: f64 = gateway
+        .value(next)
+        .expect("a gauge")
+        .parse()
+        .expect("a number");
+    assert!(soon.is_finite());
+}

@@ -121,8 +121,7 @@ impl Driver<'_> {
 
     fn push(&self, group: usize, put: bool, body: &str, hour: bool) {
         let method = if put { Method::Replace } else { Method::Merge };
-        let families =
-            text_read::parse_with(body.as_bytes(), NameRule::Utf8).expect("a sound body");
+        let families = text_read::parse(body.as_bytes(), NameRule::Utf8).expect("a sound body");
         let ttl = if hour { Ttl::After(HOUR) } else { Ttl::Never };
         let key = steps::key(group);
         let pusher = Pusher::default();

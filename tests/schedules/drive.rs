@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::clock::{Clock, ManualClock, UnixNanos};
+use tidegate::format::name::NameRule;
 use tidegate::format::text_read;
 use tidegate::model::{GroupKey, Selector};
 use tidegate::state::{
@@ -200,7 +201,8 @@ impl Driver<'_> {
         } else {
             Method::Merge
         };
-        let families = text_read::parse(text(body).as_bytes()).expect("a body that parses");
+        let families =
+            text_read::parse(text(body).as_bytes(), NameRule::Legacy).expect("a body that parses");
         let (key, own_ttl) = (key(group), own.map(ttl));
         let prepared = prepare(key, method, families, own_ttl, Pusher::default(), own_kind);
         let answer = self.state.store(prepared.expect("a push to be judged"));

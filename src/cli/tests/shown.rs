@@ -60,6 +60,18 @@ fn json_is_the_data_of_the_api() {
     );
     let printed: serde_json::Value = serde_json::from_str(&exit.text).unwrap();
     assert_eq!(printed, json!({"groups": [backup()], "next_cursor": null}));
+    let turned = json!({"labels": {"job": "a\u{202e}b\u{9b}\u{7f}"}});
+    let (exit, _) = ask(
+        &["ttl", "show", "job=a", "--output=json"],
+        &[success(turned.clone())],
+    );
+    assert!(
+        exit.text.contains(r"a\u202eb\u009b\u007f"),
+        "a terminal obeys nothing of it: {:?}",
+        exit.text
+    );
+    let printed: serde_json::Value = serde_json::from_str(&exit.text).unwrap();
+    assert_eq!(printed, turned);
     let (exit, _) = ask(
         &["ttl", "resume", "--output", "json"],
         &[("200 OK", String::new())],
@@ -128,8 +140,28 @@ fn explanations_are_chains() {
     );
     done(
         &["ttl", "explain", "--match={}"],
-        &[success(json!([one, one]))],
-        &["GET /api/v1/ttl/explain?match%5B%5D=%7B%7D"],
+        &[
+            success(json!({"groups": [one], "next_cursor": "c/1"})),
+            success(json!({"groups": [one], "next_cursor": null})),
+        ],
+        &[
+            "GET /api/v1/ttl/explain?match%5B%5D=%7B%7D&limit=1000",
+            "GET /api/v1/ttl/explain?match%5B%5D=%7B%7D&limit=1000&cursor=c%2F1",
+        ],
         &format!("{text}\n{text}"),
+    );
+}
+
+#[test]
+fn what_has_expired_is_listed_in_the_order_of_the_history() {
+    let page = || success(json!({"groups": [], "next_cursor": null}));
+    let (exit, requests) = ask(&["ttl", "list", "--state=expired"], &[page()]);
+    assert_eq!(exit.code, 0);
+    assert_eq!(requests, ["GET /api/v1/groups?state=expired&limit=100"]);
+    // The gateway says that it has no other.
+    let (_, requests) = ask(&["ttl", "list", "--state=expired", "--sort=job"], &[page()]);
+    assert_eq!(
+        requests,
+        ["GET /api/v1/groups?state=expired&sort=job&limit=100"]
     );
 }

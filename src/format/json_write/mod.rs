@@ -14,8 +14,7 @@ use std::io::Write as _;
 
 use super::float;
 use crate::clock::UnixNanos;
-use crate::model::{Count, GroupKey, Histogram, Kind, Metric, Summary, Value};
-use crate::push::rewrite::all_labels;
+use crate::model::{Count, GroupKey, Histogram, Kind, Metric, Summary, Value, all_labels};
 
 /// What an object of a family says beside its series.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,7 @@ use super::error::{ProtoError, quoted};
 use super::parts::{self, LabelBytes};
 use super::value::Partial;
 use super::wire::{Fields, Wire, low32};
+use crate::format::metric_type::from_number;
 use crate::limits::{LABELS_PER_PUSH, LABELS_PER_SERIES, SERIES_PER_PUSH};
 use crate::model::{Family, Kind, Label, Labels, Metric, Value};
 
@@ -100,18 +101,11 @@ impl<'a> Head<'a> {
     }
 
     fn checked_kind(&self) -> Result<Kind, ProtoError> {
-        match self.kind {
-            0 => Ok(Kind::Counter),
-            1 => Ok(Kind::Gauge),
-            2 => Ok(Kind::Summary),
-            3 => Ok(Kind::Untyped),
-            4 => Ok(Kind::Histogram),
-            5 => Ok(Kind::GaugeHistogram),
-            number => Err(ProtoError::UnknownType {
-                family: quoted(self.name),
-                number,
-            }),
-        }
+        let kind = u64::try_from(self.kind).ok().and_then(from_number);
+        kind.ok_or_else(|| ProtoError::UnknownType {
+            family: quoted(self.name),
+            number: self.kind,
+        })
     }
 }
 

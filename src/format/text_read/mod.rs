@@ -52,20 +52,13 @@ impl TextError {
 /// A HELP text that is not UTF-8 has the bad bytes replaced by U+FFFD, because
 /// Prometheus refuses a whole scrape that has one.
 ///
+/// `names` says which names there may be. Bare ones stay those of the text format
+/// 0.0.4; others are quoted.
+///
 /// # Errors
 ///
 /// The first fault in reading order. Nothing of the body is kept then.
-pub fn parse(body: &[u8]) -> Result<Vec<Family<'_>>, TextError> {
-    parse_with(body, NameRule::Legacy)
-}
-
-/// [`parse`] where `names` says which names there may be. Bare ones stay those of
-/// the text format 0.0.4; others are quoted.
-///
-/// # Errors
-///
-/// As [`parse`].
-pub fn parse_with(body: &[u8], names: NameRule) -> Result<Vec<Family<'_>>, TextError> {
+pub fn parse(body: &[u8], names: NameRule) -> Result<Vec<Family<'_>>, TextError> {
     let mut parser = Parser::new(body, names);
     let mut line = 1;
     while parser.line().map_err(|fault| fault.in_line(line))? {

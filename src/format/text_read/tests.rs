@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 /// What was read, in short: `a gauge "help" {x=1} 5 @7` per series.
 fn read(body: &[u8]) -> String {
-    match parse(body) {
+    match parse(body, NameRule::Legacy) {
         Ok(families) => families.iter().map(family).collect::<Vec<_>>().join("; "),
         Err(e) => e.to_string(),
     }
@@ -115,7 +115,12 @@ fn duplicate_labels_are_found_among_many() {
             r#"duplicate label names for metric "a""#,
         )]);
         let once = format!("a{{{0}}} 1\na{{{0}}} 1\n", labels(count));
-        assert_eq!(parse(once.as_bytes()).expect("valid")[0].metrics.len(), 2);
+        assert_eq!(
+            parse(once.as_bytes(), NameRule::Legacy).expect("valid")[0]
+                .metrics
+                .len(),
+            2
+        );
     }
 }
 
@@ -141,7 +146,7 @@ fn hostile_bodies_take_linear_time() {
         (histogram, n / 2),
         (escapes, 1),
     ] {
-        let read = parse(body.as_bytes()).expect("valid");
+        let read = parse(body.as_bytes(), NameRule::Legacy).expect("valid");
         assert_eq!(
             read.iter()
                 .map(|family| family.metrics.len())
@@ -150,7 +155,7 @@ fn hostile_bodies_take_linear_time() {
         );
     }
     let open = "a{x=\"1\"} 1\n".repeat(n) + &"{".repeat(n * 4);
-    assert!(parse(open.as_bytes()).is_err());
+    assert!(parse(open.as_bytes(), NameRule::Legacy).is_err());
 }
 
 #[test]
@@ -161,7 +166,7 @@ fn a_message_repeats_a_bounded_part_of_the_body() {
         format!("a{{x=\"{long}\n"),
         format!("a 1 {long}\n"),
     ] {
-        let e = parse(body.as_bytes()).expect_err("no number, no quote, no time");
+        let e = parse(body.as_bytes(), NameRule::Legacy).expect_err("no number, no quote, no time");
         assert!(e.message.len() < 5000 && e.message.contains(&long[..4096]));
     }
 }
@@ -173,12 +178,12 @@ const VALID: &str = "# HELP a help \\n text\n# TYPE a counter\na{x=\"1\",y=\"\\\
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(body: Vec<u8>) {
-        let _ = parse(&body);
+        let _ = parse(&body, NameRule::Legacy);
     }
 
     #[test]
     fn any_format_characters_are_read_or_refused(body in "[a#{}\"=,\\\\n \t\nTYPEHL1.é]{0,200}") {
-        let _ = parse(body.as_bytes());
+        let _ = parse(body.as_bytes(), NameRule::Legacy);
     }
 
     #[test]
@@ -196,7 +201,7 @@ proptest! {
             }
         }
         let lines = memchr::memchr_iter(b'\n', &body).count() + 1;
-        if let Err(e) = parse(&body) {
+        if let Err(e) = parse(&body, NameRule::Legacy) {
             prop_assert!((1..=lines).contains(&e.line));
         }
     }

@@ -9,6 +9,7 @@ use super::query::Query;
 use super::shape::{self, Now};
 use super::{ApiError, Outcome};
 use crate::duration;
+use crate::http::to_the_end::to_the_end;
 use crate::limits::REASON_TEXT;
 use crate::model::GroupKey;
 use crate::state::{Done, NewOverride, Pause, Pin, State};
@@ -83,17 +84,20 @@ impl PinBody {
 /// Sets an override.
 pub(super) async fn pin(state: &Arc<State>, key: GroupKey, body: PinBody, by: String) -> Outcome {
     let new = body.check(by)?;
-    let set = Pin {
-        key: key.clone(),
-        of: Some(new.clone()),
-    };
-    let done = state.pin(set).await?;
-    let lasts = spelled(new.lasts);
-    let NewOverride {
-        ttl, reason, by, ..
-    } = new;
-    tracing::info!(group = %key, %ttl, r#for = lasts, by, reason, "TTL override set");
-    Ok(scheduled(&done))
+    let done = to_the_end(state, |state| async move {
+        let set = Pin {
+            key: key.clone(),
+            of: Some(new.clone()),
+        };
+        let done = state.pin(set).await?;
+        let lasts = spelled(new.lasts);
+        let NewOverride {
+            ttl, reason, by, ..
+        } = new;
+        tracing::info!(group = %key, %ttl, r#for = lasts, by, reason, "TTL override set");
+        Ok::<_, ApiError>(done)
+    });
+    Ok(scheduled(&done.await?))
 }
 
 /// A span for the log.
@@ -102,21 +106,27 @@ pub(super) fn spelled(lasts: Option<std::time::Duration>) -> String {
 }
 
 /// Takes an override away.
-pub(super) async fn unpin(state: &Arc<State>, key: GroupKey, by: &str) -> Outcome {
-    let unset = Pin {
-        key: key.clone(),
-        of: None,
-    };
-    let done = state.pin(unset).await?;
-    tracing::info!(group = %key, by, "TTL override removed");
-    Ok(scheduled(&done))
+pub(super) async fn unpin(state: &Arc<State>, key: GroupKey, by: String) -> Outcome {
+    let done = to_the_end(state, |state| async move {
+        let unset = Pin {
+            key: key.clone(),
+            of: None,
+        };
+        let done = state.pin(unset).await?;
+        tracing::info!(group = %key, by, "TTL override removed");
+        Ok::<_, ApiError>(done)
+    });
+    Ok(scheduled(&done.await?))
 }
 
 /// Starts a TTL clock anew.
-pub(super) async fn touch(state: &Arc<State>, key: GroupKey, by: &str) -> Outcome {
-    let done = state.touch(key.clone()).await?;
-    tracing::info!(group = %key, by, "TTL clock started anew");
-    Ok(scheduled(&done))
+pub(super) async fn touch(state: &Arc<State>, key: GroupKey, by: String) -> Outcome {
+    let done = to_the_end(state, |state| async move {
+        let done = state.touch(key.clone()).await?;
+        tracing::info!(group = %key, by, "TTL clock started anew");
+        Ok::<_, ApiError>(done)
+    });
+    Ok(scheduled(&done.await?))
 }
 
 fn scheduled(done: &Done) -> Value {
@@ -128,14 +138,17 @@ fn scheduled(done: &Done) -> Value {
 }
 
 /// Removes what has expired, without waiting for the reaper.
-pub(super) async fn reap(state: &Arc<State>, query: &Query, by: &str) -> Outcome {
+pub(super) async fn reap(state: &Arc<State>, query: &Query, by: String) -> Outcome {
     let dry_run = query.flag("dry_run")?;
     let groups = if dry_run {
         state.expired_groups()
     } else {
-        let groups = state.reap_now().await?;
-        tracing::info!(groups, by, "expired groups removed on request");
-        groups
+        let reaped = to_the_end(state, |state| async move {
+            let groups = state.reap_now().await?;
+            tracing::info!(groups, by, "expired groups removed on request");
+            Ok::<_, ApiError>(groups)
+        });
+        reaped.await?
     };
     Ok(json!({ "groups": groups, "dry_run": dry_run }))
 }
@@ -144,22 +157,28 @@ pub(super) async fn reap(state: &Arc<State>, query: &Query, by: &str) -> Outcome
 pub(super) async fn pause(state: &Arc<State>, body: PauseBody, by: String) -> Outcome {
     let lasts = body.lasts.map(|lasts| lasts.lasts()).transpose()?;
     let reason = reason(body.reason)?;
-    let begin = Pause::Begin {
-        lasts,
-        reason: reason.clone(),
-        by: by.clone(),
-    };
-    let done = state.pause(begin).await?;
-    let lasts = spelled(lasts);
-    tracing::warn!(r#for = lasts, by, reason, "expiry paused");
-    Ok(suspended(state, done))
+    let done = to_the_end(state, |state| async move {
+        let begin = Pause::Begin {
+            lasts,
+            reason: reason.clone(),
+            by: by.clone(),
+        };
+        let done = state.pause(begin).await?;
+        let lasts = spelled(lasts);
+        tracing::warn!(r#for = lasts, by, reason, "expiry paused");
+        Ok::<_, ApiError>(done)
+    });
+    Ok(suspended(state, done.await?))
 }
 
 /// Lets expiry go on.
-pub(super) async fn resume(state: &Arc<State>, by: &str) -> Outcome {
-    let done = state.pause(Pause::End).await?;
-    tracing::warn!(by, "expiry resumed");
-    Ok(suspended(state, done))
+pub(super) async fn resume(state: &Arc<State>, by: String) -> Outcome {
+    let done = to_the_end(state, |state| async move {
+        let done = state.pause(Pause::End).await?;
+        tracing::warn!(by, "expiry resumed");
+        Ok::<_, ApiError>(done)
+    });
+    Ok(suspended(state, done.await?))
 }
 
 fn suspended(state: &State, done: Done) -> Value {

@@ -233,7 +233,7 @@ fn prepare_one(at: usize, group: &GroupBody, work: &Work) -> Result<PreparedPush
     work.policy
         .check_pushed(ttl)
         .map_err(|fault| bad(fault.to_string()))?;
-    let mut families = text_read::parse_with(group.body.as_bytes(), names).map_err(|fault| {
+    let mut families = text_read::parse(group.body.as_bytes(), names).map_err(|fault| {
         if fault.is_limit {
             too_large(format!("group {at} {key}: {fault}"))
         } else {

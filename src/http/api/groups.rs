@@ -9,12 +9,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::cursor::Cursor;
-use super::query::{Query, Selection};
+use super::query::Query;
 use super::shape::{self, GroupState, Now};
-use super::{ApiError, Outcome, lists, read};
+use super::{ApiError, Outcome, lists, pages, read};
 use crate::clock::UnixNanos;
 use crate::http::context::Context;
-use crate::limits::{API_PAGE, API_PAGE_DEFAULT, LISTS_BYTES};
+use crate::limits::LISTS_BYTES;
 use crate::model::GroupKey;
 use crate::state::{Standing, State};
 use crate::store::{Listed, ReadError, Store};
@@ -31,12 +31,10 @@ enum Sort {
 /// What is asked of a list.
 #[derive(Debug, Clone)]
 struct Asked {
-    selection: Selection,
+    pages: pages::Asked,
     state: Option<GroupState>,
     sort: Sort,
     descending: bool,
-    limit: usize,
-    after: Option<Cursor>,
 }
 
 impl Asked {
@@ -52,7 +50,12 @@ impl Asked {
                 )));
             }
         };
-        let sort = query.one("sort")?.unwrap_or("job");
+        let sort = query.one("sort")?;
+        if state == Some(GroupState::Expired) && sort.is_some() {
+            let text = "what has expired is listed newest first: no sort= with state=expired";
+            return Err(ApiError::bad(text));
+        }
+        let sort = sort.unwrap_or("job");
         let (descending, name) = sort
             .strip_prefix('-')
             .map_or((false, sort), |name| (true, name));
@@ -66,16 +69,11 @@ impl Asked {
                 )));
             }
         };
-        let decode = |text| {
-            Cursor::decode(text).ok_or_else(|| ApiError::bad("cursor is not one of this API's"))
-        };
         Ok(Self {
-            selection: query.selection()?,
+            pages: pages::Asked::of(query)?,
             state,
             sort,
             descending,
-            limit: query.limit(API_PAGE_DEFAULT, API_PAGE)?,
-            after: query.one("cursor")?.map(decode).transpose()?,
         })
     }
 
@@ -109,11 +107,17 @@ pub(super) async fn list(context: &Arc<Context>, state: &Arc<State>, query: &Que
     let standing = state.standing();
     let now = standing.now;
     if asked.sort == Sort::Key {
-        let (page, next) = read(state, move |store| by_key(store, &asked, &standing)).await?;
+        let (page, next) = read(state, move |store| {
+            pages::by_key(store, &asked.pages, |listed| {
+                let (schedule, state) = shown(listed, &asked, &standing)?;
+                Some(shape::group(listed, &schedule, state, Now::at(&standing)))
+            })
+        })
+        .await?;
         return Ok(json!({ "groups": page, "next_cursor": next }));
     }
     let name = asked.name(query);
-    let (keys, at, id) = if let Some(cursor) = &asked.after {
+    let (keys, at, id) = if let Some(cursor) = &asked.pages.after {
         let found = context.lists.find(cursor, &name, now);
         let (keys, at) = found.ok_or_else(|| {
             ApiError::bad("the list of this cursor is not kept any more: begin with its first page")
@@ -125,7 +129,7 @@ pub(super) async fn list(context: &Arc<Context>, state: &Arc<State>, query: &Que
         let keys = keys.ok_or_else(|| {
             ApiError::bad("too many groups for this order: narrow them by match[], or sort by job")
         })?;
-        (keys.into(), 0, None)
+        (keys, 0, None)
     };
     let list = Arc::clone(&keys);
     let (page, next) = read(state, move |store| {
@@ -134,7 +138,7 @@ pub(super) async fn list(context: &Arc<Context>, state: &Arc<State>, query: &Que
     })
     .await?;
     let next = next.map(|next| {
-        let id = id.unwrap_or_else(|| context.lists.keep(name, keys.to_vec(), now));
+        let id = id.unwrap_or_else(|| context.lists.keep(name, keys, now));
         lists::cursor(id, at + next).encode()
     });
     Ok(json!({ "groups": page, "next_cursor": next }))
@@ -148,45 +152,16 @@ fn shown(listed: &Listed, asked: &Asked, standing: &Standing) -> Option<(Schedul
     wanted.then_some((schedule, state))
 }
 
-/// One page in key order, and the cursor of the next: the last key shown, whoever comes or goes.
-fn by_key(
-    store: &Store,
-    asked: &Asked,
-    standing: &Standing,
-) -> Result<(Vec<shape::Group>, Option<String>), ReadError> {
-    let after = asked.after.as_ref().map(|after| after.key.as_slice());
-    let mut page: Vec<shape::Group> = Vec::new();
-    let (mut last, mut next) = (None, None);
-    store.walk_from(after.unwrap_or_default(), |row| {
-        let is_new = after.is_none_or(|after| row.key().as_bytes() > after);
-        if !is_new || !asked.selection.matches(row.key()) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let listed = row.listed()?;
-        let Some((schedule, state)) = shown(&listed, asked, standing) else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        if page.len() == asked.limit {
-            next = last.take();
-            return Ok(ControlFlow::Break(()));
-        }
-        page.push(shape::group(&listed, &schedule, state, Now::at(standing)));
-        last = Some(listed.key);
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok((page, next.map(|key| Cursor::of(0, &key).encode())))
-}
-
 /// The keys of all groups that are asked for, in order; `None` if they take too much memory.
 fn sorted(
     store: &Store,
     asked: &Asked,
     standing: &Standing,
-) -> Result<Option<Vec<GroupKey>>, ReadError> {
+) -> Result<Option<Arc<[GroupKey]>>, ReadError> {
     let mut places = Vec::new();
     let mut bytes = 0;
     store.walk(|row| {
-        if asked.selection.matches(row.key()) {
+        if asked.pages.selection.matches(row.key()) {
             let listed = row.listed()?;
             if let Some((schedule, _)) = shown(&listed, asked, standing) {
                 bytes += lists::bytes_of(&listed.key);
@@ -218,7 +193,7 @@ fn page(
         let Some((schedule, state)) = shown(&listed, asked, standing) else {
             return ControlFlow::Continue(());
         };
-        if page.len() == asked.limit {
+        if page.len() == asked.pages.limit {
             next = Some(at);
             return ControlFlow::Break(());
         }
@@ -232,9 +207,13 @@ fn page(
 async fn history(state: &Arc<State>, asked: Asked) -> Outcome {
     let (keep, wall) = (state.keep_history(), state.clock().wall());
     read(state, move |store| {
-        let below = asked.after.as_ref().map_or(u64::MAX, |after| after.value);
-        let page = store.history(below, asked.limit, |ended| {
-            asked.selection.matches(&ended.key) && wall.since(ended.at) <= keep
+        let below = asked
+            .pages
+            .after
+            .as_ref()
+            .map_or(u64::MAX, |after| after.value);
+        let page = store.history(below, asked.pages.limit, |ended| {
+            asked.pages.selection.matches(&ended.key) && wall.since(ended.at) <= keep
         })?;
         let last = page.ended.last().filter(|_| page.more);
         let next = last.map(|(number, ended)| Cursor::of(*number, &ended.key).encode());

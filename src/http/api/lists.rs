@@ -45,7 +45,7 @@ pub(super) fn bytes_of(key: &GroupKey) -> usize {
 
 impl Lists {
     /// Keeps a list; its number. Others go if they are too many, too large or too old.
-    pub(super) fn keep(&self, asked: String, keys: Vec<GroupKey>, now: UnixNanos) -> u64 {
+    pub(super) fn keep(&self, asked: String, keys: Arc<[GroupKey]>, now: UnixNanos) -> u64 {
         let bytes = keys.iter().map(bytes_of).sum();
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let id = inner.numbers.hash_one(inner.next);
@@ -54,7 +54,7 @@ impl Lists {
         inner.kept.push_back(Kept {
             id,
             asked,
-            keys: keys.into(),
+            keys,
             bytes,
             at: now,
         });
@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn lists_are_kept_for_a_while_and_in_bounds() {
         let lists = Lists::default();
-        let keep = |groups, now| lists.keep("asked".to_owned(), keys(groups), UnixNanos(now));
+        let keep =
+            |groups, now| lists.keep("asked".to_owned(), keys(groups).into(), UnixNanos(now));
         let first = keep(2, 0);
         let second = keep(2, 0);
         assert!(

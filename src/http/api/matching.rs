@@ -10,7 +10,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -20,11 +19,12 @@ use super::shape;
 use super::{ApiError, Outcome, read};
 use crate::clock::UnixNanos;
 use crate::http::reply;
+use crate::http::to_the_end::to_the_end;
 use crate::limits::LISTED_LABELS;
 #[cfg(doc)]
 use crate::limits::SLICE;
 use crate::model::GroupKey;
-use crate::state::{Changed, DeleteMany, NewOverride, PinMany, State};
+use crate::state::{DeleteMany, NewOverride, PinMany, SlicesDone, State};
 use crate::store::Listed;
 
 /// What a request is about.
@@ -63,7 +63,7 @@ pub(super) async fn delete(state: &Arc<State>, query: &Query, by: String) -> Out
         pushed_before,
         by: by.clone(),
     };
-    let groups = to_the_end(state, |state| async move {
+    let groups = carry_out(state, |state| async move {
         let (groups, refused) = state.delete_many(which).await;
         let whole = refused.is_none();
         tracing::info!(groups, whole, matching, by, "groups deleted by matcher");
@@ -76,9 +76,6 @@ pub(super) async fn delete(state: &Arc<State>, query: &Query, by: String) -> Out
 pub(super) async fn wipe(state: &Arc<State>, by: String) -> Response {
     match delete_all(state, by).await {
         Ok(groups) => reply::deleted(groups),
-        Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => {
-            reply::unavailable(error.text)
-        }
         Err(error) => reply::error(error.status, error.text),
     }
 }
@@ -100,7 +97,7 @@ pub(in crate::http) async fn delete_all(state: &Arc<State>, by: String) -> Resul
         pushed_before: None,
         by: by.clone(),
     };
-    to_the_end(state, |state| async move {
+    carry_out(state, |state| async move {
         let (groups, refused) = state.delete_many(which).await;
         let whole = refused.is_none();
         tracing::info!(groups, whole, by, "groups wiped");
@@ -126,7 +123,7 @@ pub(super) async fn pin(state: &Arc<State>, query: &Query, body: PinBody, by: St
     let NewOverride {
         ttl, reason, by, ..
     } = new;
-    let groups = to_the_end(state, |state| async move {
+    let groups = carry_out(state, |state| async move {
         let (groups, refused) = state.pin_many(PinMany { keys, of }).await;
         let whole = refused.is_none();
         tracing::info!(groups, whole, matching, %ttl, r#for = lasts, by, reason, "TTL overrides set by matcher");
@@ -151,7 +148,7 @@ pub(super) async fn unpin(state: &Arc<State>, query: &Query, by: String) -> Outc
     if dry_run {
         return Ok(answer(keys.len(), &labels, true));
     }
-    let groups = to_the_end(state, |state| async move {
+    let groups = carry_out(state, |state| async move {
         let (groups, refused) = state.pin_many(PinMany { keys, of: None }).await;
         let whole = refused.is_none();
         tracing::info!(
@@ -211,20 +208,20 @@ fn answer(groups: usize, labels: &Value, dry_run: bool) -> Value {
     json!({ "groups": groups, "labels": labels, "dry_run": dry_run })
 }
 
-/// Carries out what changes many groups, whether or not whoever asked still waits; how many
-/// were changed. An error half way says how many were before it.
-async fn to_the_end<F>(
+/// Carries out what changes many groups; how many were changed. An error half way says how many
+/// were before it.
+async fn carry_out<F>(
     state: &Arc<State>,
     work: impl FnOnce(Arc<State>) -> F,
 ) -> Result<usize, ApiError>
 where
-    F: Future<Output = Changed> + Send + 'static,
+    F: Future<Output = SlicesDone> + Send + 'static,
 {
-    let done = tokio::spawn(work(Arc::clone(state))).await;
-    let (groups, refused) = done.map_err(|panic| ApiError {
-        status: StatusCode::INTERNAL_SERVER_ERROR,
-        text: panic.to_string(),
-    })?;
+    let done = to_the_end(state, |state| {
+        let work = work(state);
+        async move { Ok::<_, ApiError>(work.await) }
+    });
+    let (groups, refused) = done.await?;
     refused.map_or(Ok(groups), |refused| {
         let ApiError { status, text } = refused.into();
         let text = if groups == 0 {

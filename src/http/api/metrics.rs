@@ -171,11 +171,8 @@ impl<'a> Pieces<'a> {
                 write_family(&mut self.piece, heading, key, &[metric]);
             }
             Member::Family(facts, pushed) => {
-                let metrics =
-                    decode_metrics(&facts.metrics).map_err(|reason| ReadError::Damaged {
-                        group: key.to_string(),
-                        reason,
-                    })?;
+                let metrics = decode_metrics(&facts.metrics)
+                    .map_err(|reason| ReadError::damaged(key, reason))?;
                 let heading = Heading {
                     kind: facts.kind,
                     help: facts.help.as_deref(),

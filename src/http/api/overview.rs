@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use super::query::Query;
 use super::shape::{self, Now};
-use super::{ApiError, Outcome, read};
-use crate::limits::{API_PAGE, API_PAGE_DEFAULT};
+use super::{ApiError, Outcome, pages, read};
 use crate::model::GroupKey;
 use crate::state::{Standing, State};
 use crate::store::Listed;
@@ -125,26 +124,16 @@ pub(super) async fn explain(state: &Arc<State>, key: Option<GroupKey>, query: &Q
         let unknown = || standing.policy().explain_with(&key, None, None);
         return Ok(json!(explained.unwrap_or_else(unknown)));
     }
-    let selection = query.selection()?;
-    if selection.is_empty() {
+    let asked = pages::Asked::of(query)?;
+    if asked.selection.is_empty() {
         return Err(ApiError::bad("name a group in the path, or give match[]"));
     }
-    let limit = query.limit(API_PAGE_DEFAULT, API_PAGE)?;
-    read(state, move |store| {
-        let mut explained = Vec::new();
-        store.list(|listed| {
-            if selection.matches(&listed.key)
-                && let Some(schedule) = standing.judge(&listed)
-            {
-                explained.push(json!(explanation(&standing, &listed, &schedule)));
-            }
-            if explained.len() < limit {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        Ok(json!(explained))
+    let (page, next) = read(state, move |store| {
+        pages::by_key(store, &asked, |listed| {
+            let schedule = standing.judge(listed)?;
+            Some(explanation(&standing, listed, &schedule))
+        })
     })
-    .await
+    .await?;
+    Ok(json!({ "groups": page, "next_cursor": next }))
 }

@@ -11,8 +11,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -20,18 +18,20 @@ use maud::html;
 
 use super::text::{badges, cut, encode, key_of};
 use super::{Screen, Shown, frame};
+use crate::crypto::SecretDigests;
 use crate::format::base64;
 use crate::http::api::{ApiError, Query, body_error, delete_all, read};
 use crate::http::body::receive;
 use crate::http::context::Context;
 use crate::http::foreign::called_foreign;
+use crate::http::to_the_end::to_the_end;
 use crate::limits::API_BODY;
 use crate::model::GroupKey;
 use crate::state::{Done, State};
 
 /// What forms are signed with.
 #[derive(Debug)]
-pub(in crate::http) struct FormKey(Option<hmac::Key>);
+pub(in crate::http) struct FormKey(Option<SecretDigests>);
 
 /// What a token for all groups signs; no grouping key has these bytes.
 const ALL: &[u8] = b"";
@@ -39,7 +39,7 @@ const ALL: &[u8] = b"";
 impl FormKey {
     /// A key that nobody knows.
     pub(in crate::http) fn new() -> Self {
-        Self(hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok())
+        Self(SecretDigests::new().ok())
     }
 
     /// The token of a form that deletes this.
@@ -49,14 +49,12 @@ impl FormKey {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             text: "the system gave no random numbers at the start".to_owned(),
         })?;
-        Ok(encode(hmac::sign(key, what).as_ref()))
+        Ok(encode(&key.of(&[what])))
     }
 
     fn is_token(&self, what: &[u8], token: &str) -> bool {
-        let code = base64::decode(token.as_bytes());
-        let verified = |key, code: Vec<u8>| hmac::verify(key, what, &code).is_ok();
-        match (&self.0, code) {
-            (Some(key), Ok(code)) => verified(key, code),
+        match (&self.0, base64::decode(token.as_bytes())) {
+            (Some(key), Ok(code)) => key.is_of(&code, &[what]),
             _ => false,
         }
     }
@@ -134,12 +132,15 @@ pub(super) async fn carry_out(
     }
     let key = key_of(form.one("key")?)?;
     confirmed(key.as_bytes())?;
-    let done = state.delete(key.clone(), by.clone()).await?;
-    if matches!(done, Done::Deleted { groups: 0, .. }) {
-        return Err(no_group(&key));
-    }
-    tracing::info!(group = %key, by, "group deleted on the web page");
-    Ok(Shown::Done)
+    to_the_end(state, |state| async move {
+        let done = state.delete(key.clone(), by.clone()).await?;
+        if matches!(done, Done::Deleted { groups: 0, .. }) {
+            return Err(no_group(&key));
+        }
+        tracing::info!(group = %key, by, "group deleted on the web page");
+        Ok(Shown::Done)
+    })
+    .await
 }
 
 /// The fields of a form.

@@ -14,8 +14,9 @@ use crate::clock::UnixNanos;
 use crate::http::api::{ApiError, GroupState, Now, Query, read, state_of};
 use crate::http::context::Context;
 use crate::limits::{PAGE_BYTES, PAGE_FAMILIES, PAGE_FIRST_SERIES, PAGE_SERIES};
+use crate::model::all_labels;
 use crate::model::{GroupKey, Kind, Labels, Metric, Value};
-use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME, all_labels};
+use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME};
 use crate::state::{PUSH_FAILURE_TIME_HELP, PUSH_TIME_HELP, Standing, State};
 use crate::store::{
     FamilyFacts, GroupDetail, Head, Listed, ReadError, Store, decode_metrics, encode_metrics,
@@ -276,10 +277,8 @@ fn series(
     most: usize,
     budget: usize,
 ) -> Result<Series, ReadError> {
-    let metrics = decode_metrics(&facts.metrics).map_err(|reason| ReadError::Damaged {
-        group: key.to_string(),
-        reason,
-    })?;
+    let metrics =
+        decode_metrics(&facts.metrics).map_err(|reason| ReadError::damaged(key, reason))?;
     let (mut rows, mut end) = (String::new(), first);
     for metric in metrics.iter().skip(first).take(most) {
         if rows.len() >= budget {

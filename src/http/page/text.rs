@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use ::base64::Engine;
+use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use maud::{Markup, html};
 
 use crate::clock::UnixNanos;
@@ -14,6 +16,7 @@ use crate::format::name::is_label_name;
 use crate::http::api::ApiError;
 use crate::limits::{PAGE_CURSOR, PAGE_LABELS, PAGE_TEXT};
 use crate::model::GroupKey;
+pub(super) use crate::unseen::visible;
 
 /// The beginning of a text, and a word about the rest.
 pub(super) fn cut(text: &str) -> String {
@@ -26,24 +29,6 @@ fn quoted(text: &str) -> String {
         let escaped = text.replace('\\', r"\\").replace('"', r#"\""#);
         format!("\"{}\"", visible(&escaped))
     })
-}
-
-/// Characters spelled out that cannot be seen: a line break is `\n`. So are those that turn the
-/// direction of a text, with which one label can be made to look like another.
-pub(super) fn visible(text: &str) -> String {
-    let unseen = |char: char| {
-        let turns = matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}');
-        char.is_control() || turns || matches!(char, '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut visible = String::with_capacity(text.len());
-    for char in text.chars() {
-        if unseen(char) {
-            visible.extend(char.escape_default());
-        } else {
-            visible.push(char);
-        }
-    }
-    visible
 }
 
 fn shortened(text: &str, form: impl Fn(&str) -> String) -> String {
@@ -117,7 +102,7 @@ pub(super) fn span(span: Duration) -> String {
 
 /// Bytes of a key as the query string of a link has them.
 pub(super) fn encode(bytes: &[u8]) -> String {
-    base64::encode_url(bytes)
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// As much of a key or a name as a link to the page that begins there has.

@@ -156,7 +156,8 @@ fn allowed(method: &Method, allow: &'static str, route: impl FnOnce() -> Route) 
     }
 }
 
-fn has(allow: &str, method: &Method) -> bool {
+/// Whether a method is in a value of the `Allow` header.
+pub(super) fn has(allow: &str, method: &Method) -> bool {
     allow.split(", ").any(|allowed| allowed == method.as_str())
 }
 

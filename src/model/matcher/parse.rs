@@ -104,7 +104,7 @@ impl<'a> Cursor<'a> {
         if label.is_empty() {
             return Err(self.expected("a label name or }"));
         }
-        if !is_label_name(label) {
+        if !is_label_name(label.as_bytes()) {
             return Err((start, MatcherFault::Label(shown(label))));
         }
         self.skip_spaces();

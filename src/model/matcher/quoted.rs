@@ -6,11 +6,11 @@ use super::{MatcherFault, shown};
 
 /// A string read off the front of a text.
 #[derive(Debug)]
-pub(super) struct Quoted {
+pub(crate) struct Quoted {
     /// What it stands for.
-    pub(super) value: String,
+    pub(crate) value: String,
     /// Bytes it takes, quotes included.
-    pub(super) len: usize,
+    pub(crate) len: usize,
 }
 
 /// Reads the string at the front of `text`, which begins with `"`, `'` or a
@@ -18,7 +18,7 @@ pub(super) struct Quoted {
 ///
 /// # Errors
 /// The fault, and its distance from the start in bytes.
-pub(super) fn read(text: &str) -> Result<Quoted, (usize, MatcherFault)> {
+pub(crate) fn read(text: &str) -> Result<Quoted, (usize, MatcherFault)> {
     let mut chars = text.char_indices();
     let quote = chars.next().map_or('"', |(_, quote)| quote);
     if quote == '`' {
@@ -96,7 +96,7 @@ fn beginning(text: &str) -> String {
 }
 
 /// A text in double quotes, on one line.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

@@ -133,14 +133,8 @@ impl State {
 
 /// Drops what nobody has used for a while, until there is nothing left.
 async fn sweep(state: Weak<State>) {
-    loop {
-        let Some(clock) = state.upgrade().map(|state| state.clock().clone()) else {
-            return;
-        };
-        clock.sleep_until(clock.ttl_now().plus(FORM_IDLE)).await;
-        let Some(state) = state.upgrade() else {
-            return;
-        };
+    while let Some(state) = state.upgrade() {
+        let clock = state.clock().clone();
         let mut kept = Arc::clone(&state.forms.0).lock_owned().await;
         let now = clock.ttl_now();
         kept.contents.retain(|encoded| {
@@ -150,10 +144,12 @@ async fn sweep(state: Weak<State>) {
             }
             used
         });
-        if kept.contents.is_empty() {
+        let Some(longest_ago) = kept.contents.iter().map(|encoded| encoded.used).min() else {
             kept.swept = false;
             return;
-        }
+        };
+        drop((kept, state));
+        clock.sleep_until(longest_ago.plus(FORM_IDLE)).await;
     }
 }
 
@@ -302,6 +298,7 @@ mod tests {
     use crate::format::escape::Escaping;
     use crate::format::form::Encoding;
 
+    use crate::format::name::NameRule;
     use crate::format::text_read;
     use crate::model::GroupKey;
     use crate::state::{Method, Prepared, StateSettings, prepare};
@@ -318,7 +315,8 @@ mod tests {
     }
 
     fn pushed(job: &str, body: &str) -> Prepared {
-        let families = text_read::parse(body.as_bytes()).expect("a body that parses");
+        let families =
+            text_read::parse(body.as_bytes(), NameRule::Legacy).expect("a body that parses");
         let key = GroupKey::new(job, &BTreeMap::new());
         let pusher = Pusher::default();
         let push = prepare(key, Method::Replace, families, None, pusher, own_kind);
@@ -339,6 +337,17 @@ mod tests {
             .collect();
         kept.sort_unstable();
         kept
+    }
+
+    /// What is kept once the sweep has had the time to drop the rest.
+    async fn left(state: &State, expected: &[(Escaping, usize)]) {
+        for _ in 0..10_000 {
+            if kept(state).await == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(kept(state).await, expected);
     }
 
     fn start(folder: &TempDir, runtime: &Runtime, clock: Clock) -> Arc<State> {
@@ -432,15 +441,39 @@ mod tests {
                 "the one not used for longest went"
             );
             assert_eq!(state.view().noted(form(Escaping::Values)), None);
-            let mut idle = FORM_IDLE;
-            while !kept(&state).await.is_empty() {
-                hands.advance(idle);
-                idle = FORM_IDLE / 10;
-                tokio::task::yield_now().await;
-            }
+            hands.advance(FORM_IDLE);
+            left(&state, &[]).await;
             assert_eq!(state.view().noted(form(Escaping::Dots)), None);
             use_form(Escaping::Dots).await;
             assert_eq!(kept(&state).await, [(Escaping::Dots, 0)]);
+        });
+        state.close();
+    }
+
+    #[test]
+    fn a_form_is_dropped_when_it_was_not_used_for_so_long_and_not_a_round_later() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = Runtime::new().expect("a runtime");
+        let (clock, hands) = Clock::manual(UnixNanos(1_800_000_000_000_000_000));
+        let state = start(&folder, &runtime, clock);
+        let half = FORM_IDLE / 2;
+        let use_form = async |escaping| {
+            let snapshot = state.snapshot_in(form(escaping)).await;
+            snapshot.expect("a snapshot");
+        };
+        runtime.block_on(async {
+            push(&state, "a").await;
+            use_form(Escaping::Dots).await;
+            use_form(Escaping::Values).await;
+            left(&state, &[(Escaping::Dots, 0), (Escaping::Values, 0)]).await;
+            hands.advance(half);
+            use_form(Escaping::Values).await;
+            hands.advance(half);
+            left(&state, &[(Escaping::Values, 0)]).await;
+            hands.advance(half.saturating_sub(Duration::from_nanos(1)));
+            left(&state, &[(Escaping::Values, 0)]).await;
+            hands.advance(Duration::from_nanos(1));
+            left(&state, &[]).await;
         });
         state.close();
     }

@@ -9,9 +9,9 @@ use crate::store::ReadError;
 use crate::view::{Gone, GroupId, Life, RenderedFamily, Shows, Slab};
 
 use super::super::gauge::GroupSample;
-use super::super::load::{damaged, model_of};
+use super::super::load::model_of;
 use super::super::prepare::render;
-use super::super::shared::Reading;
+use super::super::shared::OpenMoment;
 use super::super::{exposed, times};
 use super::Changing;
 
@@ -19,7 +19,7 @@ use super::Changing;
 pub(super) struct Source<'a> {
     pub(super) form: Form,
     /// The store as of one commit.
-    pub(super) reading: &'a Reading,
+    pub(super) reading: &'a OpenMoment,
     /// TTL time and the wall clock, if TTLs are shown as series.
     pub(super) exposed: Option<(UnixNanos, UnixNanos)>,
 }
@@ -128,13 +128,13 @@ impl Source<'_> {
     fn group(&self, sink: &mut impl Sink, life: &Life) -> Result<(), ReadError> {
         let key = &life.key;
         let Some(facts) = self.reading.group(key)? else {
-            return Err(damaged(key, "the group is shown and not stored"));
+            return Err(ReadError::damaged(key, "the group is shown and not stored"));
         };
         let packed = facts.stored.map(|stored| stored.families);
         let unpacked = packed.unwrap_or_default().open();
-        let unpacked = unpacked.map_err(|reason| damaged(key, reason))?;
+        let unpacked = unpacked.map_err(|reason| ReadError::damaged(key, reason))?;
         let families = unpacked.families();
-        let families = families.map_err(|reason| damaged(key, reason))?;
+        let families = families.map_err(|reason| ReadError::damaged(key, reason))?;
         let hidden = self.reading.hidden(key)?;
         let is_hidden = |name: &str| hidden.iter().any(|family| family.name == name);
         let identity = Identity::in_form(key, self.form);

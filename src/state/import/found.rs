@@ -7,7 +7,7 @@ use crate::format::gob;
 use crate::format::name::NameRule;
 use crate::format::proto::{self, ProtoError};
 use crate::format::quote::quote;
-use crate::limits::PATH_BYTES;
+use crate::limits::KEY_BYTES;
 use crate::model::{Family, GroupKey, Value};
 use crate::push::printed::printed_fault;
 use crate::push::rewrite::{PUSH_FAILURE_TIME, PUSH_TIME};
@@ -135,8 +135,8 @@ pub(super) fn key_of(group: &gob::Group<'_>, names: NameRule) -> Result<GroupKey
     let job = labels.get("job").filter(|job| !job.is_empty());
     let job = job.ok_or("it has no job")?.clone();
     let key = GroupKey::new(&job, &labels);
-    if key.as_bytes().len() > PATH_BYTES {
-        return Err(format!("its labels are larger than {PATH_BYTES} bytes"));
+    if key.as_bytes().len() > KEY_BYTES {
+        return Err(format!("its labels are larger than {KEY_BYTES} bytes"));
     }
     match printed_fault(&key) {
         Some(fault) => Err(fault.to_string()),

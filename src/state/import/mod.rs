@@ -315,10 +315,8 @@ impl Importer {
                     }
                 }
             }
-            packed = only(&packed, &kept).map_err(|reason| ReadError::Damaged {
-                group: found.key.to_string(),
-                reason,
-            })?;
+            packed =
+                only(&packed, &kept).map_err(|reason| ReadError::damaged(&found.key, reason))?;
         }
         self.stage(group, packed);
         Ok(())

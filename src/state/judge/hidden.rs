@@ -16,7 +16,7 @@ use crate::state::check::{Conflict, check_families};
 use crate::state::index::{Group, HiddenFamilies, Hiding, Obstacle};
 use crate::state::one_by_one::judge_each;
 use crate::state::prepare::PreparedPush;
-use crate::state::request::Answer;
+use crate::state::request::{Answer, Done};
 use crate::state::times;
 use crate::state::twin::expired_twins;
 use crate::store::{FamilyFacts, Head, HiddenFamily, ReadError};
@@ -45,7 +45,8 @@ impl Judge<'_> {
                 );
             }
         }
-        self.store(push, hidden, removed)
+        let expires = self.store(push, hidden, removed)?;
+        Ok(Ok(Done::Pushed { expires }))
     }
 
     /// The two time families of a group, if another group shows the same series.
@@ -161,10 +162,7 @@ impl Judge<'_> {
         identity: &Identity,
         facts: FamilyFacts,
     ) -> Result<Option<RenderedFamily>, ReadError> {
-        let damaged = |reason| ReadError::Damaged {
-            group: group.key.to_string(),
-            reason,
-        };
+        let damaged = |reason| ReadError::damaged(&group.key, reason);
         let mut single = PreparedPush::single(&group.key, identity, facts).map_err(damaged)?;
         let checked = check_families(&single, self.index, &self.staged, self.now.horizon)?;
         let Some(family) = single.families.pop() else {
@@ -202,10 +200,7 @@ impl Judge<'_> {
     }
 
     fn facts(&self, key: &GroupKey) -> Result<Vec<FamilyFacts>, ReadError> {
-        let damaged = |reason| ReadError::Damaged {
-            group: key.to_string(),
-            reason,
-        };
+        let damaged = |reason| ReadError::damaged(key, reason);
         match self.staged.families(key)? {
             Some(stored) => stored.families.unpack().map_err(damaged),
             None => Ok(Vec::new()),

@@ -9,7 +9,8 @@ use crate::state::index::{Group, HiddenFamilies};
 use crate::state::prepare::PreparedPush;
 use crate::state::quota::OverQuota;
 use crate::state::request::{Answer, Done, Refused};
-use crate::store::{HiddenFamily, ReadError, RowWrite};
+use crate::state::staged::StagedGroup;
+use crate::store::ReadError;
 
 /// Names and types of a group's families, in their order.
 type Kinds = Vec<(Arc<str>, Kind)>;
@@ -20,8 +21,7 @@ struct Before {
     /// The group, with names and types of its families: these may be given up and
     /// have other numbers when it is put back.
     group: Option<(Group, Kinds)>,
-    row: Option<RowWrite>,
-    hidden: Option<Vec<HiddenFamily>>,
+    staged: StagedGroup,
 }
 
 impl Judge<'_> {
@@ -47,11 +47,7 @@ impl Judge<'_> {
                 return Ok(Err(Refused::OverQuota(OverQuota { stored, ..over })));
             }
             before.push(self.before(&push));
-            if let Ok(Done::Pushed { expires: at }) =
-                self.store(push, HiddenFamilies::new(), Vec::new())?
-            {
-                expires.push(at);
-            }
+            expires.push(self.store(push, HiddenFamilies::new(), Vec::new())?);
         }
         Ok(Ok(Done::PushedMany { expires }))
     }
@@ -67,26 +63,17 @@ impl Judge<'_> {
                 .collect();
             (group.clone(), kinds)
         });
-        let row = self.staged.row(&push.key).cloned();
-        let hidden = self.staged.hidden(&push.key).cloned();
         Before {
             key: push.key.clone(),
             group,
-            row,
-            hidden,
+            staged: self.staged.of(&push.key),
         }
     }
 
     /// Puts back what there was, last first. Groups that were removed because they
     /// had expired stay removed: they are gone whatever becomes of the request.
     fn undo(&mut self, before: Vec<Before>, changes: usize) {
-        for Before {
-            key,
-            group,
-            row,
-            hidden,
-        } in before.into_iter().rev()
-        {
+        for Before { key, group, staged } in before.into_iter().rev() {
             match group {
                 Some((mut group, kinds)) => {
                     for (held, (name, kind)) in group.families.iter_mut().zip(&kinds) {
@@ -100,7 +87,7 @@ impl Judge<'_> {
                     }
                 }
             }
-            self.staged.put_back(key, row, hidden);
+            self.staged.put_back(&key, staged);
         }
         // Expiries are changes of their own and stand; changes of pushes do not.
         let kept: Vec<_> = self

@@ -1,6 +1,7 @@
 //! One batch of requests: each judged in turn, its rows staged, its changes to
 //! the view collected. No request of a batch is answered before all is on disk.
 
+mod gone;
 mod hidden;
 mod many;
 mod operator;
@@ -13,7 +14,7 @@ use crate::clock::UnixNanos;
 use crate::format::text_write::Identity;
 use crate::model::GroupKey;
 use crate::push::rewrite::PUSH_TIME;
-use crate::store::{Batch, End, Ended, Head, ReadError, Store};
+use crate::store::{Batch, Head, ReadError, Store};
 use crate::ttl::{Horizon, Schedule, TtlPolicy};
 use crate::view::{Change, GroupId, Later, RenderedFamily, View};
 
@@ -24,7 +25,7 @@ use super::history::History;
 use super::index::{Group, Held, HiddenFamilies, Index};
 use super::later::later;
 use super::quota::Quota;
-use super::request::{Answer, Done, Refused, Request};
+use super::request::{Answer, Refused, Request};
 use super::staged::Staged;
 use super::times;
 
@@ -196,104 +197,6 @@ impl<'a> Judge<'a> {
         self.judged
     }
 
-    /// Judged again here: a push may have come since the reaper looked.
-    fn reap(&mut self, groups: &[GroupId]) -> Done {
-        let expired = groups.iter().copied().filter(|id| self.is_expired(*id));
-        let expired: Vec<GroupId> = expired.collect();
-        for id in &expired {
-            self.expire(*id);
-        }
-        Done::Reaped {
-            groups: expired.len(),
-        }
-    }
-
-    pub(super) fn is_expired(&self, id: GroupId) -> bool {
-        self.index
-            .get(id)
-            .is_some_and(|group| group.is_expired(self.now.horizon))
-    }
-
-    /// A push to an expired group is a push to a new one.
-    fn forget_if_expired(&mut self, key: &GroupKey) {
-        if let Some(id) = self.index.find(key).filter(|id| self.is_expired(*id)) {
-            self.expire(id);
-        }
-    }
-
-    fn expire(&mut self, id: GroupId) {
-        let Some(group) = self.remove(id) else { return };
-        let Schedule {
-            ttl,
-            source,
-            deadline,
-            ..
-        } = &group.schedule;
-        let late = self.now.ttl.since(deadline.unwrap_or(self.now.ttl));
-        let at = UnixNanos(self.now.wall.0.saturating_sub(nanos(late)));
-        self.judged.expired.push(Expired {
-            key: group.key.clone(),
-            last_push: group.head.last_push,
-            ttl: *ttl,
-            source: source.clone(),
-        });
-        self.record(&group, at, End::Expired);
-    }
-
-    fn remove(&mut self, id: GroupId) -> Option<Group> {
-        let (mut group, mut removed) = self.index.remove(id)?;
-        self.staged.remove(group.key.clone());
-        if !group.hidden.is_empty() {
-            self.staged.hide(group.key.clone(), Vec::new());
-        }
-        if group.pinned.is_some() {
-            self.staged.pin(group.key.clone(), None);
-            // It may have ended since.
-            let now = self.schedule(&group.key, &group.head, group.pinned.as_deref());
-            (group.schedule.ttl, group.schedule.source) = (now.ttl, now.source);
-        }
-        removed.extend(times::names());
-        if self.departed.is_some() {
-            removed.extend(exposed::names());
-        }
-        self.judged.changes.push(Change {
-            group: id,
-            removed,
-            set: Vec::new(),
-            life: None,
-            later: None,
-            gone: None,
-        });
-        Some(group)
-    }
-
-    /// Keeps a record of a group that is gone.
-    fn record(&mut self, group: &Group, at: UnixNanos, end: End) {
-        let Some(number) = self.history.add(at) else {
-            return;
-        };
-        // Where its own times were hidden a twin shows the same labels, and has not expired.
-        let was_shown = group.head.was_pushed() && !group.hides_times();
-        if let Some(departed) = &mut self.departed
-            && matches!(end, End::Expired)
-            && was_shown
-        {
-            let line = departed.add(number, &group.key, group.head.last_push);
-            self.judged.changes.push(line);
-        }
-        let ended = Ended {
-            key: group.key.clone(),
-            last_push: group.head.last_push,
-            ttl: group.schedule.ttl,
-            ttl_source: group.schedule.source.to_string(),
-            at,
-            series: group.head.series,
-            pushes: group.head.pushes,
-            end,
-        };
-        self.staged.end(number, ended);
-    }
-
     /// Puts a group with new text into index and view; its new schedule. `pushed`: whether
     /// by a successful push.
     fn show(
@@ -413,10 +316,6 @@ impl<'a> Judge<'a> {
         let left = schedule.deadline?.since(self.now.ttl);
         self.now.wall.checked_plus(left)
     }
-}
-
-fn nanos(span: std::time::Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The answer where a group is asked for that is not there.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use super::{Holds, Judge, Now};
+use crate::clock::UnixNanos;
 use crate::format::text_write::Identity;
 use crate::limits::FAILURE_TEXT;
 use crate::model::GroupKey;
@@ -43,20 +44,22 @@ impl Judge<'_> {
             }
             Err(conflict) => return Ok(Err(Refused::Inconsistent(conflict.refusal))),
         }
-        match self.room_for(&push) {
-            Ok(()) => self.store(push, HiddenFamilies::new(), Vec::new()),
-            Err(over) => Ok(self.refuse(push.key, over)),
+        if let Err(over) = self.room_for(&push) {
+            return Ok(self.refuse(push.key, over));
         }
+        let expires = self.store(push, HiddenFamilies::new(), Vec::new())?;
+        Ok(Ok(Done::Pushed { expires }))
     }
 
     /// Stores a push that has been checked. `hidden` are those of its families that may not
-    /// be shown, `removed` families that the group showed and that were taken out before.
+    /// be shown, `removed` families that the group showed and that were taken out before. When
+    /// the group expires, by the wall clock; `None`: never.
     pub(super) fn store(
         &mut self,
         mut push: PreparedPush,
         mut hidden: HiddenFamilies,
         removed: Vec<Arc<str>>,
-    ) -> Result<Answer, ReadError> {
+    ) -> Result<Option<UnixNanos>, ReadError> {
         let kept = self.kept(&push);
         let kept_hidden = self.kept_hidden(&push);
         let keeps = !kept.is_empty() || !kept_hidden.is_empty();
@@ -100,9 +103,7 @@ impl Judge<'_> {
             removed,
         };
         let schedule = self.show(push.key, head, holds, &push.identity, true);
-        Ok(Ok(Done::Pushed {
-            expires: self.expires(&schedule),
-        }))
+        Ok(self.expires(&schedule))
     }
 
     /// What the group holds that this push leaves alone.
@@ -170,10 +171,7 @@ impl Judge<'_> {
 
     /// The group's families with the pushed ones in place of those of the same name.
     fn merge(&self, push: &PreparedPush) -> Result<Packed, ReadError> {
-        let damaged = |reason| ReadError::Damaged {
-            group: push.key.to_string(),
-            reason,
-        };
+        let damaged = |reason| ReadError::damaged(&push.key, reason);
         let Some(stored) = self.staged.families(&push.key)? else {
             return Ok(push.packed.clone());
         };

@@ -115,18 +115,12 @@ pub(super) fn model_of<'a>(
     key: &GroupKey,
     family: &FamilyRef<'a>,
 ) -> Result<Family<'a>, ReadError> {
-    let metrics = decode_metrics(family.metrics).map_err(|reason| damaged(key, reason))?;
+    let metrics =
+        decode_metrics(family.metrics).map_err(|reason| ReadError::damaged(key, reason))?;
     Ok(Family {
         name: family.name.into(),
         kind: family.kind,
         help: family.help.map(Into::into),
         metrics,
     })
-}
-
-pub(super) fn damaged(key: &GroupKey, reason: &'static str) -> ReadError {
-    ReadError::Damaged {
-        group: key.to_string(),
-        reason,
-    }
 }

@@ -12,7 +12,7 @@ use crate::view::{GroupId, Slab};
 
 use super::super::index::{Group, HiddenFamilies, Hiding, Obstacle};
 use super::super::times;
-use super::{How, damaged, model_of};
+use super::{How, model_of};
 
 /// What all threads look at.
 pub(super) struct Task<'a> {
@@ -71,9 +71,11 @@ impl Part {
             self.reset.insert(key.clone(), mark);
         }
         let packed = stored.map(|row| row.families).unwrap_or_default();
-        let unpacked = packed.open().map_err(|reason| damaged(&key, reason))?;
+        let unpacked = packed
+            .open()
+            .map_err(|reason| ReadError::damaged(&key, reason))?;
         let facts = unpacked.families();
-        let facts = facts.map_err(|reason| damaged(&key, reason))?;
+        let facts = facts.map_err(|reason| ReadError::damaged(&key, reason))?;
         let hidden = hidden_families(task.extras.hidden.get(&key), &facts);
         let families = self.render(id, (&key, &head), &facts, &hidden)?;
         let pinned = task.extras.overrides.get(&key);

@@ -222,9 +222,7 @@ mod tests {
     }
 
     fn damage(of: usize) -> ReadError {
-        let group = key(of).to_string();
-        let reason = "it was damaged";
-        ReadError::Damaged { group, reason }
+        ReadError::damaged(key(of), "it was damaged")
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn quoted_names_of_1_11_are_read() {
 
 #[test]
 fn names_and_plain_values_borrow_from_the_body() {
-    let families = parse(b"# HELP a h\na{x=\"1\"} 1\n").expect("valid");
+    let families = parse(b"# HELP a h\na{x=\"1\"} 1\n", NameRule::Legacy).expect("valid");
     let label = &families[0].metrics[0].labels[0];
     let texts = [
         &families[0].name,

@@ -1,18 +1,21 @@
 //! The writer thread: the only place where state changes.
 
+mod recovery;
+mod retime;
+
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
 
 use crate::clock::{Clock, Stopwatch};
-use crate::limits::{BATCH, BATCH_BYTES, REOPEN_FIRST, REOPEN_LONGEST, SLICE};
-use crate::store::{Batch, CommitError, OpenError, ReadError, Store};
+use crate::limits::{BATCH, BATCH_BYTES};
+use crate::store::{Batch, CommitError, ReadError, Store};
 use crate::telemetry::Telemetry;
 use crate::ttl::TtlPolicy;
-use crate::view::{Content, View};
+use crate::view::View;
 
 use super::apply::Publication;
 use super::expiry::Expiry;
@@ -22,11 +25,10 @@ use super::health::{Health, Status};
 use super::history::History;
 use super::index::Index;
 use super::judge::{Bench, Judge, Judged, PauseChange};
-use super::load::{How, Restored, load};
-use super::policy::Switch;
 use super::quota::Quota;
-use super::request::{Answer, Done, Job, LookRequest, Refused, Request, Waiting};
+use super::request::{Answer, Job, LookRequest, Refused, Request, Waiting, give};
 use super::shared::SharedStore;
+use retime::Retime;
 
 /// Everything the writer thread owns.
 pub(super) struct Writer {
@@ -56,17 +58,6 @@ pub(super) struct Parts {
     /// How long records of gone groups are kept.
     pub(super) keep_history: Duration,
 }
-
-/// Groups that new TTL rules have not been applied to yet.
-struct Retime {
-    /// The next group's number.
-    next: usize,
-    switch: Switch,
-    answer: Waiting,
-}
-
-/// Answers of a batch, with those who wait for them.
-type Answers = Vec<(Waiting, Answer)>;
 
 /// Why a batch was given up: its answer, and what the log says.
 struct Failed {
@@ -122,15 +113,8 @@ impl Writer {
                 Job::Look(request) => looks.push(request),
                 Job::Policy(switch, answer) => {
                     self.policy = Arc::clone(&switch.policy);
-                    let next = 0;
-                    let new = Retime {
-                        next,
-                        switch,
-                        answer,
-                    };
-                    if let Some(before) = retime.replace(new) {
-                        // Its rules never held alone; those that hold now are newer.
-                        before.answer.answer(Ok(Done::Retimed));
+                    if let Some(before) = retime.replace(Retime::new(switch, answer)) {
+                        before.give_way();
                     }
                 }
             }
@@ -151,50 +135,6 @@ impl Writer {
                 None => {}
             }
         }
-    }
-
-    /// Applies the TTL rules to one slice of groups; what is left to do.
-    fn retime(&mut self, retime: Retime) -> Option<Retime> {
-        let Retime {
-            next,
-            switch,
-            answer,
-        } = retime;
-        let (groups, next) = self.index.slice(next, SLICE);
-        let done = self.store.with(|store| {
-            let mut judge = Judge::new(Bench {
-                index: &mut self.index,
-                history: &mut self.history,
-                store,
-                policy: &self.policy,
-                expiry: &self.parts.expiry,
-                departed: self.departed.as_mut(),
-                quota: self.parts.quota,
-                view: &self.parts.view,
-                wall: self.parts.clock.wall(),
-            });
-            judge.retime(&groups);
-            judge.into_judged()
-        });
-        let changes = done.map(|judged| judged.changes).unwrap_or_default();
-        let Some(next) = next else {
-            self.publish(Publication::Retimed {
-                changes,
-                switch,
-                answer,
-            });
-            return None;
-        };
-        self.publish(Publication::Batch {
-            changes,
-            pause: None,
-            answers: Vec::new(),
-        });
-        Some(Retime {
-            next,
-            switch,
-            answer,
-        })
     }
 
     /// Takes what is there, up to the limits of a batch; false if it is nothing. With
@@ -233,11 +173,12 @@ impl Writer {
             }
             Err(failed) => {
                 // First, so that whoever is answered finds the gateway saying the same.
+                let full = matches!(failed.refused, Refused::DiskFull(_));
                 let reason = failed.reason.clone();
-                self.parts.health.set(Status::Refusing { reason });
+                self.parts.health.set(Status::Refusing { reason, full });
                 let refused = |waiting| (waiting, Err(failed.refused.clone()));
-                answer(waiting.into_iter().map(refused).collect());
-                self.recover(&failed.reason);
+                give(waiting.into_iter().map(refused).collect());
+                self.recover(&failed);
             }
         }
     }
@@ -246,19 +187,8 @@ impl Writer {
         &mut self,
         requests: Vec<Request>,
     ) -> Result<(Judged, Vec<Answer>), Failed> {
-        let parts = &self.parts;
-        let judged = self.store.with(|store| {
-            let mut judge = Judge::new(Bench {
-                index: &mut self.index,
-                history: &mut self.history,
-                store,
-                policy: &self.policy,
-                expiry: &parts.expiry,
-                departed: self.departed.as_mut(),
-                quota: parts.quota,
-                view: &parts.view,
-                wall: parts.clock.wall(),
-            });
+        let judged = Arc::clone(&self.store).with(|store| {
+            let mut judge = self.judge(store);
             let answers: Result<Vec<Answer>, ReadError> = requests
                 .into_iter()
                 .map(|request| judge.judge(request))
@@ -267,118 +197,27 @@ impl Writer {
             let answers = answers.and_then(|answers| looked.map(|()| answers));
             let answers = answers.map_err(|error| Failed::read(&error))?;
             let (batch, judged) = judge.finish();
-            parts
-                .commit(store, &batch)
-                .map_err(|error| Failed::commit(&error))?;
+            let committed = self.parts.commit(store, &batch);
+            committed.map_err(|error| Failed::commit(&error))?;
             self.index.note_stored();
             Ok((judged, answers))
         });
         judged.unwrap_or_else(|| Err(Failed::read(&"the store is not open")))
     }
 
-    /// Refuses everything until the store has been opened anew, rebuilt from, and
-    /// has taken a commit. Nothing derived from it before is kept.
-    fn recover(&mut self, reason: &str) {
-        tracing::error!(
-            reason,
-            "a batch was not stored; pushes are refused until the store works"
-        );
-        let Some(store) = self.store.take() else {
-            return;
-        };
-        let (place, revision) = (store.place().clone(), store.revision());
-        drop(store);
-        let mut pause = REOPEN_FIRST;
-        loop {
-            if !self.refuse_for(pause, reason) {
-                return;
-            }
-            pause = (pause * 2).min(REOPEN_LONGEST);
-            match Store::reopen(&place, revision) {
-                Ok(store) => match self.rebuild(store) {
-                    Ok(true) => break,
-                    Ok(false) => {}
-                    Err(error) => return self.broken(error.to_string()),
-                },
-                Err(error @ OpenError::Io { .. }) => {
-                    tracing::warn!(%error, "the store cannot be reopened yet");
-                }
-                Err(error) => return self.broken(error.to_string()),
-            }
-        }
-        tracing::info!("the store works again; pushes are accepted");
-        self.parts.health.set(Status::Accepting);
-    }
-
-    /// Derives everything anew; false if the store still takes no commit.
-    fn rebuild(&mut self, store: Store) -> Result<bool, ReadError> {
-        // The probe: a commit of nothing but the revision.
-        if let Err(error) = store.commit(&Batch::default()) {
-            tracing::warn!(%error, "the store still takes no commit");
-            return Ok(false);
-        }
-        let how = How {
+    /// Judges by what there is now.
+    fn judge<'a>(&'a mut self, store: &'a Store) -> Judge<'a> {
+        Judge::new(Bench {
+            index: &mut self.index,
+            history: &mut self.history,
+            store,
             policy: &self.policy,
-            now: self.parts.clock.ttl_now(),
-            before: Some(&self.index),
-        };
-        let Restored {
-            mut derived,
-            pause,
-            ended,
-            ..
-        } = store.read(|reading| load(reading, how))?;
-        self.history = History::new(ended, self.parts.keep_history);
-        if self.departed.is_some() {
-            let (clock, keep) = (&self.parts.clock, self.parts.keep_history);
-            self.departed = Some(derived.expose(&store, &self.policy, clock, keep)?);
-        }
-        self.index = derived.index;
-        self.parts.telemetry.set_hidden(self.index.hidden());
-        self.show(Box::new(derived.content));
-        // Only now: what it lets expire, or not, is what the store holds.
-        self.parts.expiry.replace_pause(pause);
-        self.store.put(store);
-        Ok(true)
-    }
-
-    /// Answers all that comes for a while; false when nothing can come any more.
-    fn refuse_for(&mut self, pause: Duration, reason: &str) -> bool {
-        let clock = &self.parts.clock;
-        let end = clock.ttl_now().plus(pause);
-        loop {
-            let queue = &mut self.queue;
-            let next = async {
-                tokio::select! {
-                    job = queue.recv() => Some(job),
-                    () = clock.sleep_until(end) => None,
-                }
-            };
-            match self.parts.runtime.block_on(next) {
-                Some(Some(job)) => {
-                    let refused = Refused::Unavailable(reason.to_owned());
-                    if let Job::Judge(_, waiting) | Job::Policy(_, waiting) = job {
-                        answer(vec![(waiting, Err(refused))]);
-                    }
-                }
-                Some(None) => return false,
-                None => return true,
-            }
-        }
-    }
-
-    fn broken(&mut self, reason: String) {
-        tracing::error!(reason, "the store cannot be used any more; giving up");
-        self.parts.health.set(Status::Broken { reason });
-    }
-
-    /// Puts content into the view's place, and returns when it can be scraped: no status
-    /// may say that all is well before.
-    fn show(&self, content: Box<Content>) {
-        let (shown, waiting) = sync_channel(1);
-        self.publish(Publication::Rebuilt { content, shown });
-        // Fails only when the apply thread has panicked.
-        let _ = waiting.recv();
+            expiry: &self.parts.expiry,
+            departed: self.departed.as_mut(),
+            quota: self.parts.quota,
+            view: &self.parts.view,
+            wall: self.parts.clock.wall(),
+        })
     }
 
     fn publish(&self, publication: Publication) {
@@ -437,11 +276,5 @@ impl Failed {
             refused: Refused::Unavailable(reason.clone()),
             reason,
         }
-    }
-}
-
-fn answer(answers: Answers) {
-    for (waiting, answer) in answers {
-        waiting.answer(answer);
     }
 }

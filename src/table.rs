@@ -2,46 +2,28 @@
 
 use std::fmt;
 
+use crate::unseen::visible;
+
 /// Rows of text under a heading.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with this heading and no rows.
-    pub fn new(heading: &[&str]) -> Self {
+    pub(crate) fn new(heading: &[&str]) -> Self {
         let heading = heading.iter().map(|cell| (*cell).to_owned()).collect();
         Self {
             rows: vec![heading],
         }
     }
 
-    /// Adds a row; what a terminal would obey in it is escaped.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let cells = cells.into_iter().map(|cell| printable(&cell));
+    /// Adds a row; what cannot be seen in it is spelled out.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cells = cells.into_iter().map(|cell| visible(&cell));
         self.rows.push(cells.collect());
     }
-}
-
-/// Control characters as escapes: what pushers named things must not move the
-/// cursor or colour the screen.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// The same for a text of several lines.
-pub(super) fn printable_lines(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(printable).collect();
-    lines.join("\n")
 }
 
 /// Lines without spaces at their ends, the last with a line feed too.
@@ -75,6 +57,16 @@ mod tests {
         table.row(["ä long one".to_owned(), "x".to_owned()]);
         table.row(["b".to_owned(), String::new()]);
         assert_eq!(table.to_string(), "A           LONG\nä long one  x\nb\n");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_and_not_obeyed() {
+        let mut table = Table::new(&["A"]);
+        table.row(["a\u{202e}b\u{2066}\u{200b}\u{feff}".to_owned()]);
+        assert_eq!(
+            table.to_string(),
+            "A\na\\u{202e}b\\u{2066}\\u{200b}\\u{feff}\n"
+        );
     }
 
     #[test]
