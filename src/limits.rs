@@ -21,9 +21,11 @@ pub const MAX_INFLATED: usize = 256 * MIB;
 
 /// Bytes of all pushes from their first byte to their answer: what has come of the
 /// body, with what it inflates to, then what is rendered of it; who comes later gets
-/// 503. What is parsed is not counted, but see [`LARGE_PUSHES`]. Also the upper bound
-/// of `--push.max-body-size`: a larger body could never be let in.
-pub const BODY_BYTES_IN_FLIGHT: usize = 512 * MIB;
+/// 503. What is parsed is not counted, but see [`LARGE_PUSHES`]: one of [`MAX_BODY`]
+/// takes up to 450 MB beside its body while it is stored, so that a gateway that has
+/// 1 GB survives any number of them. Also the upper bound of `--push.max-body-size`: a
+/// larger body could never be let in.
+pub const BODY_BYTES_IN_FLIGHT: usize = 256 * MIB;
 
 /// The time a client has for its request head, else the connection is closed:
 /// a slow client must not hold one for free.
@@ -206,7 +208,7 @@ pub const CLOCK_DRIFT: Duration = Duration::from_mins(1);
 /// Rendered text of one push, bytes. Labels of the address are repeated in every
 /// line, so a body below its own limit could be rendered without one. Also what
 /// keeps positions inside a chunk of the view within 32 bits.
-pub const RENDERED_BYTES: usize = BODY_BYTES_IN_FLIGHT / 2;
+pub const RENDERED_BYTES: usize = BODY_BYTES_IN_FLIGHT;
 
 /// Text of a refusal kept with the group, bytes.
 pub const FAILURE_TEXT: usize = 512;

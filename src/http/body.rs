@@ -17,11 +17,21 @@ use super::pieces::Pieces;
 use super::reply;
 use crate::format::inflate::{InflateError, check_header, gunzip_within};
 use crate::format::snappy::{SnappyError, unsnap_within};
-use crate::limits::{BODY_BYTES_IN_FLIGHT, BODY_IDLE_TIME, BODY_RESERVED, BODY_TIME, MAX_INFLATED};
+use crate::limits::{
+    BODY_BYTES_IN_FLIGHT, BODY_IDLE_TIME, BODY_RESERVED, BODY_TIME, LARGE_PUSHES, MAX_INFLATED,
+    VERY_LARGE_PUSH,
+};
 
-/// A body in memory, and the share of the gateway's memory that it takes.
+/// A body as it came, and the share of the gateway's memory that it takes.
 #[derive(Debug)]
 pub(super) struct Received {
+    pieces: Pieces,
+    share: Share,
+}
+
+/// A body in one piece, and its share.
+#[derive(Debug)]
+pub(super) struct Whole {
     pub(super) bytes: Vec<u8>,
     pub(super) share: Share,
 }
@@ -146,8 +156,7 @@ async fn take(
         share.cover(length)?;
         pieces.push(&data).map_err(|_| BodyError::NoMemory)?;
     }
-    let bytes = pieces.join().await.map_err(|_| BodyError::NoMemory)?;
-    Ok(Received { bytes, share })
+    Ok(Received { pieces, share })
 }
 
 /// How a body is compressed. Any other `Content-Encoding` is left alone, as the
@@ -172,20 +181,22 @@ impl Encoding {
 }
 
 /// Undoes the `Content-Encoding`. Blocks for as long as that takes.
-pub(super) fn inflate(headers: &HeaderMap, mut received: Received) -> Result<Received, BodyError> {
-    let Received { bytes, share } = &mut received;
+pub(super) fn inflate(headers: &HeaderMap, received: Received) -> Result<Whole, BodyError> {
+    let whole = received.join()?;
     let Some(encoding) = Encoding::of(headers) else {
-        return Ok(received);
+        return Ok(whole);
     };
+    let Whole { bytes, mut share } = whole;
     // What was sent and what it becomes are there at the same time.
     let mut allow = |content: usize| share.cover(bytes.len() + content).is_ok();
     let inflated = match encoding {
-        Encoding::Gzip => gunzip_within(bytes, MAX_INFLATED, &mut allow)?,
-        Encoding::Snappy => unsnap_within(bytes, MAX_INFLATED, &mut allow)?,
+        Encoding::Gzip => gunzip_within(&bytes, MAX_INFLATED, &mut allow)?,
+        Encoding::Snappy => unsnap_within(&bytes, MAX_INFLATED, &mut allow)?,
     };
-    *bytes = inflated;
-    share.cover(bytes.len())?;
-    Ok(received)
+    drop(bytes);
+    share.cover(inflated.len())?;
+    let bytes = inflated;
+    Ok(Whole { bytes, share })
 }
 
 /// What the Pushgateway asks of the body of every request outside the API, also
@@ -227,10 +238,35 @@ fn broken(error: &axum::Error) -> String {
 }
 
 impl Received {
+    /// Bytes as sent.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    pub(super) fn join(self) -> Result<Whole, BodyError> {
+        let Self { pieces, share } = self;
+        let bytes = pieces.join().map_err(|_| BodyError::NoMemory)?;
+        Ok(Whole { bytes, share })
+    }
+
+    /// How many of the places for large pushes it takes: see [`VERY_LARGE_PUSH`].
+    pub(super) fn places(&self, headers: &HeaderMap) -> u32 {
+        let inflated = match Encoding::of(headers) {
+            // A guess: text compresses about tenfold.
+            Some(_) => 10 * self.len(),
+            None => self.len(),
+        };
+        if inflated > VERY_LARGE_PUSH {
+            LARGE_PUSHES
+        } else {
+            1
+        }
+    }
+
     /// A body that is said to be gzip has to begin as such.
     pub(super) fn check_begin(&self, headers: &HeaderMap) -> Result<(), BodyError> {
         if Encoding::of(headers) == Some(Encoding::Gzip) {
-            check_header(&self.bytes)?;
+            check_header(self.pieces.begin())?;
         }
         Ok(())
     }
@@ -360,6 +396,8 @@ mod tests {
             }
             drop(send);
             let received = receive(&context, &declared(length), body).await.unwrap();
+            assert_eq!(received.pieces.capacity(), length);
+            let received = received.join().unwrap();
             assert_eq!(
                 (received.bytes.len(), received.bytes.capacity()),
                 (length, length)

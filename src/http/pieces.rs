@@ -3,8 +3,6 @@
 
 use std::collections::TryReserveError;
 
-use tokio::task::yield_now;
-
 use crate::format::room::make_room;
 
 /// Bytes of a piece. A body that is no larger is one, and is never copied as a whole.
@@ -55,11 +53,16 @@ impl Pieces {
         Ok(())
     }
 
-    /// All of it. Lets others go on in between; every piece is gone once it is copied.
+    /// What it begins with: all of it, or a whole piece.
+    pub(super) fn begin(&self) -> &[u8] {
+        self.full.first().unwrap_or(&self.last)
+    }
+
+    /// All of it. Every piece is gone once it is copied.
     ///
     /// # Errors
     /// If the system has no memory for it.
-    pub(super) async fn join(self) -> Result<Vec<u8>, TryReserveError> {
+    pub(super) fn join(self) -> Result<Vec<u8>, TryReserveError> {
         if self.full.is_empty() {
             return Ok(self.last);
         }
@@ -67,8 +70,6 @@ impl Pieces {
         whole.try_reserve_exact(self.len())?;
         for piece in self.full {
             whole.extend_from_slice(&piece);
-            drop(piece);
-            yield_now().await;
         }
         whole.extend_from_slice(&self.last);
         Ok(whole)
@@ -85,8 +86,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_body_is_put_together_and_has_no_more_room_than_it_says() {
+    #[test]
+    fn a_body_is_put_together_and_has_no_more_room_than_it_says() {
         for length in [
             0,
             1,
@@ -108,7 +109,7 @@ mod tests {
                     assert!(pieces.capacity() <= bound, "{length} {}", pieces.len());
                 }
                 assert_eq!(pieces.len(), length);
-                let whole = pieces.join().await.unwrap();
+                let whole = pieces.join().unwrap();
                 assert!(
                     whole == body && whole.capacity() == length,
                     "{length} {step}"

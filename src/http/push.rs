@@ -10,14 +10,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
-use super::body::{BodyError, Encoding, Received, inflate, receive};
+use super::body::{BodyError, Encoding, Received, Whole, inflate, receive};
 use super::context::Context;
 use super::reply;
 use crate::clock::Stopwatch;
 use crate::format::name::NameRule;
 use crate::format::negotiate::{is_delimited_protobuf, is_openmetrics};
 use crate::format::{openmetrics, proto, text_read};
-use crate::limits::{AGENT_TEXT, LARGE_PUSHES, LOGGED_LABELS, VERY_LARGE_PUSH};
+use crate::limits::{AGENT_TEXT, LOGGED_LABELS};
 use crate::model::{Family, GroupKey};
 use crate::push::path::{PathError, grouping_key};
 use crate::state::{self, Answer, Done, Prepared, Refused, State, Unstorable};
@@ -150,7 +150,8 @@ async fn take(
     }
     // Never closed, so this only waits for its places.
     let places = context.large_pushes.clone();
-    let places = places.acquire_many_owned(work.places(&received)).await.ok();
+    let count = received.places(&work.parts.headers);
+    let places = places.acquire_many_owned(count).await.ok();
     let done = tokio::task::spawn_blocking(move || {
         let prepared = work.prepare(&context, received);
         drop(places);
@@ -175,28 +176,14 @@ impl Work {
     /// Whether this is little work. Of a compressed body nobody knows before.
     fn is_small(&self, received: &Received) -> bool {
         // Every line repeats the key; the shortest lines have a few bytes.
-        let grown = received.bytes.len() * (1 + self.key.len() / 32);
+        let grown = received.len() * (1 + self.key.len() / 32);
         grown <= SMALL_PUSH && Encoding::of(&self.parts.headers).is_none()
-    }
-
-    /// How many of the places for large pushes it takes: see [`VERY_LARGE_PUSH`].
-    fn places(&self, received: &Received) -> u32 {
-        let inflated = match Encoding::of(&self.parts.headers) {
-            // A guess: text compresses about tenfold.
-            Some(_) => 10 * received.bytes.len(),
-            None => received.bytes.len(),
-        };
-        if inflated > VERY_LARGE_PUSH {
-            LARGE_PUSHES
-        } else {
-            1
-        }
     }
 
     fn prepare(self, context: &Context, received: Received) -> Result<Prepared, ErrorReply> {
         let headers = &self.parts.headers;
-        let received = inflate(headers, received).map_err(BodyError::into_reply)?;
-        let Received { bytes, mut share } = received;
+        let whole = inflate(headers, received).map_err(BodyError::into_reply)?;
+        let Whole { bytes, mut share } = whole;
         let key = grouping_key(&self.key, context.limits.names).map_err(reply::bad_request)?;
         let pushed_ttl = self.pushed_ttl().map_err(reply::bad_request)?;
         let mut families = parse(headers, &bytes, context.limits.names)?;

@@ -125,7 +125,7 @@ fn all_faults_are_told_at_once() {
         "bad value \"5 days\" for --ttl.default (from TIDEGATE_TTL_DEFAULT): unknown unit \" days\"",
         "bad value \"soon\" for --ttl.min: expected a number",
         "bad value \"-1s\" for --ttl.max: a duration cannot be negative",
-        "bad value \"0\" for --push.max-body-size: expected a size from 1 to 536870912 bytes",
+        "bad value \"0\" for --push.max-body-size: expected a size from 1 to 268435456 bytes",
         "bad value \"many\" for --storage.max-groups: expected a whole number, such as 100000, or 0",
         "bad value \"+5\" for --storage.max-series: expected a whole number, such as 100000, or 0",
         "bad value \"loud\" for --log.level: expected debug, info, warn or error",
@@ -275,7 +275,7 @@ fn body_sizes_have_units_and_bounds() {
         ("10KiB", 10_240),
         ("10MB", 10_000_000),
         ("64MiB", MAX_BODY),
-        ("512MiB", BODY_BYTES_IN_FLIGHT),
+        ("256MiB", BODY_BYTES_IN_FLIGHT),
     ] {
         assert_eq!(body_size(text), Ok(size), "{text}");
     }

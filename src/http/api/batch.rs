@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{ApiError, Outcome, body_error, shape};
 use crate::format::name::NameRule;
 use crate::format::text_read;
-use crate::http::body::{Received, inflate, receive};
+use crate::http::body::{Received, Whole, inflate, receive};
 use crate::http::context::Context;
 use crate::http::push::{own_helps, pusher};
 use crate::limits::{BATCH_GROUPS, LABELS_PER_SERIES, RENDERED_BYTES};
@@ -146,11 +146,13 @@ pub(super) async fn push(
         policy: state.policy(),
         pusher: pusher(&parts.headers, peer),
     };
-    // Never closed, so this only waits for a place.
-    let place = context.large_pushes.clone().acquire_owned().await.ok();
+    // Never closed, so this only waits for its places.
+    let places = context.large_pushes.clone();
+    let count = received.places(&parts.headers);
+    let places = places.acquire_many_owned(count).await.ok();
     let work = move || {
         let prepared = work.prepare_all(received);
-        drop(place);
+        drop(places);
         prepared
     };
     let prepared = tokio::task::spawn_blocking(work)
@@ -183,8 +185,8 @@ struct Work {
 
 impl Work {
     fn prepare_all(&self, received: Received) -> Result<Vec<PreparedPush>, ApiError> {
-        let received = inflate(&self.headers, received).map_err(body_error)?;
-        let Received { bytes, mut share } = received;
+        let whole = inflate(&self.headers, received).map_err(body_error)?;
+        let Whole { bytes, mut share } = whole;
         let batch: BatchBody = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::bad(format!("the body: {error}")))?;
         if batch.groups.len() > BATCH_GROUPS {

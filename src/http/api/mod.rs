@@ -273,17 +273,18 @@ async fn json<T: DeserializeOwned>(
     let received = receive(context, &parts.headers, body)
         .await
         .map_err(body_error)?;
-    if received.bytes.len() > API_BODY {
+    if received.len() > API_BODY {
         let text = format!("the body is larger than {API_BODY} bytes");
         return Err(ApiError {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             text,
         });
     }
-    let bytes = if received.bytes.is_empty() {
+    let bytes = received.join().map_err(body_error)?.bytes;
+    let bytes = if bytes.is_empty() {
         b"{}"
     } else {
-        received.bytes.as_slice()
+        bytes.as_slice()
     };
     serde_json::from_slice(bytes).map_err(|error| ApiError::bad(format!("the body: {error}")))
 }

@@ -146,13 +146,14 @@ pub(super) async fn carry_out(
 /// The fields of a form.
 async fn form(context: &Context, headers: &HeaderMap, body: Body) -> Result<Query, ApiError> {
     let received = receive(context, headers, body).await.map_err(body_error)?;
-    if received.bytes.len() > API_BODY {
+    if received.len() > API_BODY {
         return Err(ApiError {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             text: format!("the form is larger than {API_BODY} bytes"),
         });
     }
-    let text = String::from_utf8(received.bytes).map_err(|_| "the form is not UTF-8".to_owned());
+    let bytes = received.join().map_err(body_error)?.bytes;
+    let text = String::from_utf8(bytes).map_err(|_| "the form is not UTF-8".to_owned());
     text.and_then(|text| Query::parse(&text))
         .map_err(ApiError::bad)
 }
