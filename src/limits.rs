@@ -121,12 +121,20 @@ pub const DRAIN_TIME: Duration = Duration::from_secs(20);
 // ---- Scrapes ----
 
 /// Scrapes answered at the same time; who comes later waits, because a refused
-/// scrape is a gap in the data.
+/// scrape is a gap in the data. But see [`SCRAPE_STALL_TIME`].
 pub const SCRAPES: usize = 16;
 
 /// The time a scraper has to take its answer, if it sends no
 /// `X-Prometheus-Scrape-Timeout-Seconds`. A slow one holds memory.
 pub const SCRAPE_TIME: Duration = Duration::from_mins(1);
+
+/// How long a scraper may take nothing of its answer while another waits for one of these places:
+/// sixteen that read nothing would hold up all others for [`ANSWER_IDLE_TIME`]. Socket buffers of
+/// some megabytes empty in bursts, so that a scraper that takes 1 MB a second may stand for a second.
+pub const SCRAPE_STALL_TIME: Duration = Duration::from_secs(2);
+
+/// How often a scrape that waits for a place looks for one that has come to stand so long.
+pub const SCRAPE_STALL_LOOK: Duration = Duration::from_millis(250);
 
 /// Answers at the same time that show everything stored (`/api/v1/metrics`); who comes
 /// later waits. Each holds a snapshot of the store and a thread.

@@ -134,7 +134,10 @@ impl axum::body::HttpBody for WhileBusy {
         handover.inspect(|handover| handover.depart());
         let given = Pin::new(&mut this.body).poll_frame(cx);
         let given = given.map_ok(|frame| frame.map_data(|bytes| Piece::new(bytes, handover)));
-        handover.inspect(|handover| handover.arrived());
+        handover.inspect(|handover| {
+            handover.asked(given.is_ready());
+            handover.arrived();
+        });
         given
     }
 

@@ -6,9 +6,11 @@
 //! not.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use tokio::time::Instant;
 
 use super::connection::{Busy, Then};
 
@@ -23,6 +25,8 @@ struct Progress {
     is_complete: bool,
     /// Pieces that were given and not yet written whole. One that is thrown away stays counted.
     under_way: usize,
+    /// Since when the peer has taken nothing of what there is; `None`: it waits for the gateway.
+    standing: Option<Instant>,
 }
 
 impl fmt::Debug for Handover {
@@ -40,7 +44,24 @@ impl Handover {
             then: Some(Box::new(then)),
             is_complete: false,
             under_way: 0,
+            standing: None,
         })))
+    }
+
+    /// A note of the answer that keeps nothing of it.
+    pub(super) fn downgrade(&self) -> Underway {
+        Underway(Arc::downgrade(&self.0))
+    }
+
+    /// The body was asked: from now on it is the peer that has to go on, if there was something,
+    /// else the gateway.
+    pub(super) fn asked(&self, has_given: bool) {
+        self.change(|progress| progress.standing = has_given.then(now));
+    }
+
+    /// The peer has taken something, or a buffer before it, which is small.
+    fn moved(&self) {
+        self.change(|progress| progress.standing = progress.standing.map(|_| now()));
     }
 
     /// The body gives its last piece now, or has given it, and has not failed.
@@ -72,6 +93,36 @@ impl Handover {
     }
 }
 
+/// An answer that may still be on its way.
+#[derive(Debug)]
+pub(super) struct Underway(Weak<Mutex<Progress>>);
+
+impl Default for Underway {
+    /// One that is not.
+    fn default() -> Self {
+        Self(Weak::new())
+    }
+}
+
+impl Underway {
+    /// How long its peer has taken nothing although there is something; `None`: it is not its
+    /// turn, or all is over.
+    pub(super) fn standing(&self) -> Option<Duration> {
+        let answer = Handover(self.0.upgrade()?);
+        let mut since = None;
+        answer.change(|progress| since = progress.standing);
+        since.map(|since| now().duration_since(since))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "compared with timers of tokio's own, not a time that is kept"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// Bytes of an answer.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -101,6 +152,9 @@ impl Buf for Piece {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
+        if let Some(handover) = &self.handover {
+            handover.moved();
+        }
         if self.bytes.is_empty()
             && let Some(handover) = self.handover.take()
         {

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio_util::sync::CancellationToken;
 
+use super::handover::Underway;
+use crate::limits::SCRAPE_STALL_TIME;
 use crate::view::{Holding, surplus};
 
 /// All of them, in whatever form, in the order in which they began.
@@ -14,6 +16,7 @@ pub(super) struct Running(Mutex<Vec<Scrape>>);
 struct Scrape {
     /// Gone when its answer has been sent or given up.
     holding: Weak<Holding>,
+    answer: Underway,
     /// Cuts its connection.
     cut: CancellationToken,
 }
@@ -27,6 +30,7 @@ impl Running {
     pub(super) fn begin(
         &self,
         holding: &Arc<Holding>,
+        answer: Underway,
         cut: &CancellationToken,
         bound: usize,
     ) -> usize {
@@ -34,6 +38,7 @@ impl Running {
         scrapes.retain(|scrape| scrape.holding.strong_count() > 0 && !scrape.cut.is_cancelled());
         scrapes.push(Scrape {
             holding: Arc::downgrade(holding),
+            answer,
             cut: cut.clone(),
         });
         let newest_first = scrapes.iter().rev();
@@ -43,5 +48,15 @@ impl Running {
         let surplus = surplus(&held, bound);
         let cut = surplus.iter().filter_map(|place| cuts.get(*place));
         cut.inspect(|cut| cut.cancel()).count()
+    }
+    /// Cuts off the scrape whose scraper has taken nothing for longest, if that is at least
+    /// [`SCRAPE_STALL_TIME`]; whether there was one. One whose answer is being made is none.
+    pub(super) fn cut_stalled(&self) -> bool {
+        let scrapes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = scrapes.iter().filter(|scrape| !scrape.cut.is_cancelled());
+        let standing = running.filter_map(|scrape| Some((scrape.answer.standing()?, &scrape.cut)));
+        let longest = standing.rev().max_by_key(|(time, _)| *time);
+        let stalled = longest.filter(|(time, _)| *time >= SCRAPE_STALL_TIME);
+        stalled.inspect(|(_, cut)| cut.cancel()).is_some()
     }
 }

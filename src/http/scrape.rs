@@ -3,24 +3,27 @@
 mod body;
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING};
 use axum::response::Response;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::Busy;
 use super::context::Context;
-use super::handover::Handover;
+use super::handover::{Handover, Underway};
 use super::reply;
 use crate::clock::Stopwatch;
 use crate::format::accept::{Layout, Offer, negotiate};
 use crate::format::form::{Form, write_metrics};
 use crate::format::negotiate::accepts_gzip;
 use crate::format::text_write::Identity;
-use crate::limits::SCRAPE_TIME;
+use crate::limits::{SCRAPE_STALL_LOOK, SCRAPE_TIME};
 use crate::model::Family;
 use crate::state::{Shown, State};
 use crate::telemetry::{CutScrape, own_kind};
@@ -50,8 +53,7 @@ pub(super) async fn scrape(
 ) -> Response {
     let watch = Stopwatch::start();
     let began = state.expiry().now();
-    // Never closed, so this only waits for a place.
-    let permit = context.scrapes.clone().acquire_owned().await.ok();
+    let permit = place(context).await;
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let lease = Lease {
         _permit: permit,
@@ -65,8 +67,6 @@ pub(super) async fn scrape(
     let clashes = clashes(&snapshot).await;
     let frames = frames(context, state, &snapshot, &clashes);
     let holding = Arc::new(Holding::new(&frames));
-    make_room(context, &holding, scraper.cut);
-    let frames = Frames::new(frames, holding);
     let shown = Shown {
         pushes: snapshot.pushes(),
         began,
@@ -79,6 +79,12 @@ pub(super) async fn scrape(
             state.note_scrape(&shown);
         })
     });
+    let answer = handover
+        .as_ref()
+        .map(Handover::downgrade)
+        .unwrap_or_default();
+    make_room(context, &holding, answer, scraper.cut);
+    let frames = Frames::new(frames, holding);
     let done = Done {
         context: Arc::clone(context),
         watch,
@@ -93,6 +99,25 @@ pub(super) async fn scrape(
     let mut response = reply::exposition(body, offer, zipped);
     handover.map(|handover| response.extensions_mut().insert(handover));
     response
+}
+
+/// Waits for a place among the scrapes that are answered at once. If none is free, those lose
+/// theirs that have come to a stand.
+async fn place(context: &Context) -> Option<OwnedSemaphorePermit> {
+    if let Ok(place) = Arc::clone(&context.scrapes).try_acquire_owned() {
+        return Some(place);
+    }
+    let mut place = pin!(Arc::clone(&context.scrapes).acquire_owned());
+    loop {
+        if context.running.cut_stalled() {
+            tracing::warn!("a scraper that took nothing was cut off for one that waits");
+            context.telemetry.count_cut_scrapes(CutScrape::Stalled, 1);
+        }
+        if let Ok(place) = timeout(SCRAPE_STALL_LOOK, &mut place).await {
+            // Never closed, so this is one.
+            return place.ok();
+        }
+    }
 }
 
 /// What a scrape is made of, and the offer that it answers: text while the store, from
@@ -160,8 +185,9 @@ async fn clashes(snapshot: &Arc<Snapshot>) -> Clashes {
 }
 
 /// Cuts those off that hold too much, now that this scrape begins.
-fn make_room(context: &Context, holding: &Arc<Holding>, cut: &CancellationToken) {
-    let count = context.running.begin(holding, cut, context.limits.replaced);
+fn make_room(context: &Context, holding: &Arc<Holding>, answer: Underway, cut: &CancellationToken) {
+    let bound = context.limits.replaced;
+    let count = context.running.begin(holding, answer, cut, bound);
     if count > 0 {
         tracing::warn!(
             count,

@@ -117,8 +117,8 @@ catalogue! {
     SCRAPE_INTERVAL = Gauge "tidegate_scrape_interval_seconds" =>
         "Time between scrapes of the most frequent regular scraper, 0 if not known yet.";
     SCRAPES_CUT = Counter "tidegate_scrapes_cut_total" =>
-        "Scrapers cut off before they had their whole answer: too slow, or holding memory \
-         that newer scrapes need.";
+        "Scrapers cut off before they had their whole answer: too slow, taking nothing, or \
+         holding memory that newer scrapes need.";
     SERIES = Gauge "tidegate_series" =>
         "Pushed series stored.";
     SERIES_LIMIT = Gauge "tidegate_series_limit" =>

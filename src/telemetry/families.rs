@@ -145,6 +145,7 @@ fn gateway_families(numbers: Numbers) -> Vec<Family<'static>> {
         .map(|(own, tally)| own.family(vec![summary(vec![], tally, vec![])]));
     let cut = [
         ("slow", numbers.cut_slow),
+        ("stalled", numbers.cut_stalled),
         ("memory", numbers.cut_for_memory),
     ];
     let cut = cut.map(|(reason, count)| number(vec![Label::new("reason", reason)], double(count)));
@@ -210,6 +211,7 @@ mod tests {
         telemetry.observe_scrape(0.25);
         telemetry.count_cut_scrapes(CutScrape::Slow, 1);
         telemetry.count_cut_scrapes(CutScrape::Memory, 2);
+        telemetry.count_cut_scrapes(CutScrape::Stalled, 3);
         telemetry.set_stored(2, 40);
         telemetry.set_limits(Some(5), None);
         telemetry.count_over_limit("series", 0);
@@ -395,7 +397,10 @@ mod tests {
             ),
             ("tidegate_store_commit_duration_seconds", &[": 2/0.5"]),
             ("tidegate_scrape_duration_seconds", &[": 1/0.25"]),
-            ("tidegate_scrapes_cut_total", &["slow: 1", "memory: 2"]),
+            (
+                "tidegate_scrapes_cut_total",
+                &["slow: 1", "stalled: 3", "memory: 2"],
+            ),
             ("tidegate_ttl_reap_duration_seconds", &[": 1/0.0625"]),
             (
                 "tidegate_groups_expired_total",

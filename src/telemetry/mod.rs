@@ -62,6 +62,7 @@ struct Numbers {
     store_bytes: u64,
     scrape: Tally,
     cut_slow: u64,
+    cut_stalled: u64,
     cut_for_memory: u64,
     commit: Tally,
     commits: u64,
@@ -78,6 +79,8 @@ struct Numbers {
 pub enum CutScrape {
     /// It had not taken its answer in time.
     Slow,
+    /// It took nothing of it.
+    Stalled,
     /// It held memory that was needed.
     Memory,
 }
@@ -162,6 +165,7 @@ impl Telemetry {
         let mut numbers = self.numbers();
         *match why {
             CutScrape::Slow => &mut numbers.cut_slow,
+            CutScrape::Stalled => &mut numbers.cut_stalled,
             CutScrape::Memory => &mut numbers.cut_for_memory,
         } += scrapes;
     }

@@ -30,14 +30,14 @@ use crate::support::http::{Response, parse};
 /// Timers are exact to this.
 const TICK: Duration = Duration::from_millis(1);
 
-type Starting = JoinHandle<Result<(Running, Loaded), StateError>>;
+pub(crate) type Starting = JoinHandle<Result<(Running, Loaded), StateError>>;
 
 type MaybeStarting = JoinHandle<Result<Option<(Running, Loaded)>, StateError>>;
 
 const HEALTHY: &str = "GET /-/healthy HTTP/1.1\r\nHost: tidegate\r\n\r\n";
 
 /// Runs a test; fails if it waits for an answer that never comes.
-fn on_one_thread(test: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn on_one_thread(test: impl Future<Output = ()> + Send + 'static) {
     let (alive, end) = mpsc::channel();
     let thread = thread::spawn(move || {
         let _alive = alive;
@@ -52,7 +52,7 @@ fn on_one_thread(test: impl Future<Output = ()> + Send + 'static) {
 }
 
 /// Begins to start a gateway on this disk, and returns its port.
-fn start(disk: &Disk) -> (u16, Starting) {
+pub(crate) fn start(disk: &Disk) -> (u16, Starting) {
     let listeners = bind(&loopback()).expect("a free port");
     let port = listeners[0].address().port();
     let settings = GatewaySettings::new(disk.place(), Clock::manual(START).0);
@@ -111,14 +111,20 @@ impl Loading {
 }
 
 /// A request that the gateway has begun to answer.
-struct Asked {
+pub(crate) struct Asked {
     connection: TcpStream,
     method: &'static str,
 }
 
 /// Asks for the health on a new connection and with the same bytes for what is to be tested, so that
 /// the answer to the one says that the other has come.
-async fn ask(port: u16, method: &'static str, path: &str, header: &str, body: &str) -> Asked {
+pub(crate) async fn ask(
+    port: u16,
+    method: &'static str,
+    path: &str,
+    header: &str,
+    body: &str,
+) -> Asked {
     let connection = TcpStream::connect(("127.0.0.1", port)).await;
     let mut connection = connection.expect("the gateway accepts connections");
     let length = body.len();
@@ -136,14 +142,14 @@ async fn ask(port: u16, method: &'static str, path: &str, header: &str, body: &s
 }
 
 impl Asked {
-    async fn answer(mut self) -> Response {
+    pub(crate) async fn answer(mut self) -> Response {
         let mut answer = Vec::new();
         let read = self.connection.read_to_end(&mut answer).await;
         read.expect("an answer");
         parse(&answer, self.method == "HEAD")
     }
 
-    fn has_no_answer(&self) -> bool {
+    pub(crate) fn has_no_answer(&self) -> bool {
         let came = self.connection.try_read(&mut [0]);
         came.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
     }

@@ -34,6 +34,7 @@ mod scrape;
 mod site;
 mod slices;
 mod sound;
+mod stalled;
 mod ttl;
 mod utf8_names;
 mod warnings;
