@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -25,6 +25,8 @@ struct Answers {
     now: AtomicUsize,
     /// How many were begun: one may come and go between two looks.
     begun: AtomicU64,
+    /// The peer took nothing for too long.
+    abandoned: AtomicBool,
     /// What to do when all that was written has been handed to the system.
     handed: Mutex<Vec<Then>>,
 }
@@ -75,6 +77,11 @@ impl Busy {
     /// if the connection ends before.
     pub(super) fn once_handed_over(&self, then: Then) {
         self.handed().push(then);
+    }
+
+    /// Whether the connection ended because its peer took nothing for [`ANSWER_IDLE_TIME`].
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.0.abandoned.load(Ordering::Relaxed)
     }
 
     fn handed(&self) -> MutexGuard<'_, Vec<Then>> {
@@ -213,10 +220,10 @@ impl<S> TimedStream<S> {
         let stalled = self
             .stalled
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(ANSWER_IDLE_TIME)));
-        stalled
-            .as_mut()
-            .poll(cx)
-            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+        stalled.as_mut().poll(cx).map(|()| {
+            self.busy.0.abandoned.store(true, Ordering::Relaxed);
+            Err(io::ErrorKind::TimedOut.into())
+        })
     }
 }
 
@@ -423,6 +430,7 @@ mod tests {
         };
         let (written, _client) = tokio::join!(stream.write_all(&[0; 64 * 5]), slow);
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(stream.busy.is_abandoned());
         let expected = (4 * ANSWER_IDLE_TIME).saturating_sub(3 * SECOND);
         about(deadline(Duration::ZERO) - start, expected);
     }

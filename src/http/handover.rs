@@ -53,6 +53,13 @@ impl Handover {
         Underway(Arc::downgrade(&self.0))
     }
 
+    /// Whether its connection ended because the peer took nothing for too long.
+    pub(super) fn is_abandoned(&self) -> bool {
+        let mut abandoned = false;
+        self.change(|progress| abandoned = progress.connection.is_abandoned());
+        abandoned
+    }
+
     /// The body was asked: from now on it is the peer that has to go on, if there was something,
     /// else the gateway.
     pub(super) fn asked(&self, has_given: bool) {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use tidegate::gateway::Gateway as Running;
-use tidegate::limits::{SCRAPE_STALL_LOOK, SCRAPE_STALL_TIME, SCRAPES};
+use tidegate::limits::{ANSWER_IDLE_TIME, SCRAPE_STALL_LOOK, SCRAPE_STALL_TIME, SCRAPES};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::spawn_blocking;
@@ -114,5 +114,25 @@ fn a_scrape_does_not_wait_for_those_that_take_nothing() {
         let mut standing = standing.into_iter();
         assert!(!is_whole(standing.next().expect("the oldest"), 0).await);
         assert!(is_whole(standing.next().expect("another one"), 0).await);
+    });
+}
+
+#[test]
+fn scrapers_that_are_cut_off_because_they_take_nothing_are_counted() {
+    on_one_thread(async {
+        let gateway = Gateway::start().await;
+        let standing = [gateway.begin().await, gateway.begin().await];
+        let mut moving = gateway.begin().await;
+        advance(ANSWER_IDLE_TIME.saturating_sub(TICK)).await;
+        let taken = moving.read_exact(&mut vec![0; MUCH]).await;
+        assert_eq!(taken.expect("half of the answer"), MUCH);
+        assert_eq!(gateway.cut("stalled").await, "0");
+        advance(2 * TICK).await;
+        for connection in standing {
+            assert!(!is_whole(connection, 0).await);
+        }
+        assert!(is_whole(moving, MUCH).await);
+        assert_eq!(gateway.cut("stalled").await, "2");
+        assert_eq!(gateway.cut("slow").await, "0");
     });
 }

@@ -19,6 +19,7 @@ use crate::http::context::Context;
 use crate::http::handover::Handover;
 use crate::http::zipping::Zipping;
 use crate::limits::PRINTED_AHEAD;
+use crate::telemetry::CutScrape;
 use crate::view::{Frame, Holding, gzip};
 
 /// The body of an answer in this form.
@@ -109,7 +110,12 @@ impl Done {
 
 impl Drop for Done {
     fn drop(&mut self) {
-        self.context.telemetry.observe_scrape(self.watch.seconds());
+        let telemetry = &self.context.telemetry;
+        telemetry.observe_scrape(self.watch.seconds());
+        if self.handover.as_ref().is_some_and(Handover::is_abandoned) {
+            tracing::warn!("a scraper took nothing of its answer and was cut off");
+            telemetry.count_cut_scrapes(CutScrape::Stalled, 1);
+        }
     }
 }
 
