@@ -75,14 +75,10 @@ fn native_histograms_and_exemplars_are_whole_in_the_store() {
     );
 }
 
-/// Prometheus would refuse a whole scrape that holds one of these.
-#[test]
-fn native_histograms_whose_buckets_do_not_fit_are_refused() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let place = Place::folder(folder.path());
-    let gateway = InProcess::start(place, Clock::system()).expect("a start");
+/// Histograms that would make Prometheus refuse a whole scrape, each with what is wrong.
+fn broken() -> Vec<(&'static str, Histogram)> {
     let sound = native::histogram;
-    for (name, broken) in [
+    vec![
         (
             "fewer counts than the spans say",
             Histogram {
@@ -112,6 +108,13 @@ fn native_histograms_whose_buckets_do_not_fit_are_refused() {
             },
         ),
         (
+            "more counted than in the buckets",
+            Histogram {
+                sample_count: Some(10),
+                ..sound()
+            },
+        ),
+        (
             "counts as floats beside a count that is an integer",
             Histogram {
                 positive_delta: vec![],
@@ -135,39 +138,33 @@ fn native_histograms_whose_buckets_do_not_fit_are_refused() {
                 ..sound()
             },
         ),
-        (
-            "more counted than in the buckets",
-            Histogram {
-                sample_count: Some(10),
-                ..sound()
-            },
-        ),
-    ] {
-        let answer = request(
-            gateway.address(),
-            "PUT",
-            "/metrics/job/native",
-            &[("Content-Type", PROTOBUF)],
-            &body(broken),
-        );
+    ]
+}
+
+#[test]
+fn native_histograms_that_prometheus_would_refuse_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = Place::folder(folder.path());
+    let gateway = InProcess::start(place, Clock::system()).expect("a start");
+    let push = |histogram| {
+        let headers = [("Content-Type", PROTOBUF)];
+        let path = "/metrics/job/native";
+        request(gateway.address(), "PUT", path, &headers, &body(histogram))
+    };
+    for (name, broken) in broken() {
+        let answer = push(broken);
         assert_eq!(answer.status, 400, "{name}: {}", answer.text());
         assert!(
             answer.text().contains("native buckets"),
             "{name}: {}",
             answer.text()
         );
-    } // Observations that are no number are in no bucket, and make the sum none.
-    let with_nan = Histogram {
+    }
+    // Observations that are no number are in no bucket, and make the sum none.
+    let answer = push(Histogram {
         sample_count: Some(10),
         sample_sum: Some(f64::NAN),
-        ..sound()
-    };
-    let answer = request(
-        gateway.address(),
-        "PUT",
-        "/metrics/job/native",
-        &[("Content-Type", PROTOBUF)],
-        &body(with_nan),
-    );
+        ..native::histogram()
+    });
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
