@@ -406,6 +406,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_very_large_push_is_prepared_alone() {
+        let context = context();
+        let plain = HeaderMap::new();
+        let zipped = HeaderMap::from_iter([(CONTENT_ENCODING, "gzip".parse().unwrap())]);
+        for (headers, length, places) in [
+            (&plain, VERY_LARGE_PUSH, 1),
+            (&plain, VERY_LARGE_PUSH + 1, LARGE_PUSHES),
+            (&zipped, VERY_LARGE_PUSH / 10, 1),
+            (&zipped, VERY_LARGE_PUSH / 10 + 1, LARGE_PUSHES),
+        ] {
+            let body = Body::from(vec![b'x'; length]);
+            let received = receive(&context, headers, body).await.unwrap();
+            assert_eq!(received.places(headers), places, "{length}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_sent_is_given_back_once_it_is_inflated() {
         let context = context();
         let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
