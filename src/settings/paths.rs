@@ -39,19 +39,14 @@ const TAKEN: [&str; 9] = [
 const TAKEN_BELOW: [&str; 4] = ["/api/", "/static/", "/metrics/job", "/ttl/"];
 
 /// The prefix that a path makes, as the Pushgateway 1.11 computes it: `/` is none, a
-/// slash in front is added, one at the end is dropped.
+/// slash in front is added, one at the end is dropped, and the rest is cleaned as its
+/// router does.
 ///
 /// # Errors
 /// If no request can have such a path.
 pub(super) fn prefix(path: &str) -> Result<String, String> {
-    if matches!(path, "" | "/") {
-        return Ok(String::new());
-    }
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let prefix = format!("{slash}{path}");
-    let prefix = prefix.strip_suffix('/').unwrap_or(&prefix);
-    clean(prefix)?;
-    Ok(prefix.to_owned())
+    let path = clean(path)?;
+    Ok(path.strip_suffix('/').unwrap_or(&path).to_owned())
 }
 
 /// The path of a URL, decoded.
@@ -73,14 +68,12 @@ pub(super) fn path_of_url(url: &str) -> Result<String, String> {
         .map_err(|_| expected())
 }
 
-/// The path of the exposition.
+/// The path of the exposition, cleaned as the Pushgateway's router does.
 ///
 /// # Errors
 /// If no request can have such a path, or something else is there.
 pub(super) fn telemetry(path: &str) -> Result<String, String> {
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let path = format!("{slash}{path}");
-    clean(&path)?;
+    let path = clean(path)?;
     let below = |start: &&str| path.starts_with(*start);
     if TAKEN.contains(&path.as_str()) || TAKEN_BELOW.iter().any(below) {
         return Err("something else has that path".to_owned());
@@ -88,17 +81,21 @@ pub(super) fn telemetry(path: &str) -> Result<String, String> {
     Ok(path)
 }
 
-/// Refuses what is redirected away before it is looked at.
-fn clean(path: &str) -> Result<(), String> {
-    let segments = path.split('/').skip(1);
-    let unclean = |segment: &str| matches!(segment, "" | "." | "..");
-    if segments.into_iter().any(unclean) {
-        return Err("a path has no empty segment, no . and no ..".to_owned());
-    }
+/// The path as requests have it, since any other is redirected before it is looked at:
+/// with a slash in front and none at the end, without empty, `.` and `..` segments.
+fn clean(path: &str) -> Result<String, String> {
     if path.contains(['?', '#']) {
         return Err("a path has no ? and no #".to_owned());
     }
-    Ok(())
+    let mut kept = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(kept.pop()),
+            segment => kept.push(segment),
+        }
+    }
+    Ok(format!("/{}", kept.join("/")))
 }
 
 #[cfg(test)]
@@ -114,10 +111,15 @@ mod tests {
             ("x", "/x"),
             ("/x/", "/x"),
             ("x/y/", "/x/y"),
+            ("//", ""),
+            ("/..", ""),
+            ("/x//", "/x"),
+            ("/a//b", "/a/b"),
+            ("/x/../y/./", "/y"),
         ] {
             assert_eq!(prefix(text).as_deref(), Ok(expected), "{text}");
         }
-        for text in ["//", "/x//", "/x/../y", "/a//b", "/x?y", "/x#y"] {
+        for text in ["/x?y", "/x#y"] {
             assert!(prefix(text).is_err(), "{text}");
         }
     }
@@ -145,6 +147,10 @@ mod tests {
             ("m", "/m"),
             ("/a/b", "/a/b"),
             ("/metrics/x", "/metrics/x"),
+            ("/metrics/", "/metrics"),
+            ("/a//b", "/a/b"),
+            ("/a/../b", "/b"),
+            ("/x/", "/x"),
         ] {
             assert_eq!(telemetry(text).as_deref(), Ok(expected), "{text}");
         }
@@ -158,7 +164,9 @@ mod tests {
             "/static/x",
             "/ttl/1h",
             "/metrics/job/a",
-            "/x/",
+            "//",
+            "/x/..",
+            "/-//ready",
             "/a?b",
         ] {
             assert!(telemetry(text).is_err(), "{text}");
