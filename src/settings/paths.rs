@@ -1,7 +1,9 @@
 //! Where the gateway's pages are: `--web.route-prefix`, `--web.external-url`,
 //! `--web.telemetry-path`.
 
-use percent_encoding::percent_decode_str;
+use axum::http::uri::Authority;
+
+use crate::push::path::percent_decode;
 
 /// Paths that flags decide. They are compared with decoded paths of requests.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,7 +54,8 @@ pub(super) fn prefix(path: &str) -> Result<String, String> {
 /// The path of a URL, decoded.
 ///
 /// # Errors
-/// If the text is not a URL, or a path alone.
+/// If the text is not a URL, or a path alone: among what Go's `url.Parse` refuses, a broken
+/// escape in the path and a port that is no number.
 pub(super) fn path_of_url(url: &str) -> Result<String, String> {
     let expected = || "expected a URL such as https://example.org/pushgateway/".to_owned();
     if url.is_empty() {
@@ -63,9 +66,28 @@ pub(super) fn path_of_url(url: &str) -> Result<String, String> {
     if parsed.scheme().is_none() && !url.starts_with('/') {
         return Err(expected());
     }
-    let path = percent_decode_str(parsed.path()).decode_utf8();
-    path.map(std::borrow::Cow::into_owned)
-        .map_err(|_| expected())
+    if let Some(authority) = parsed.authority() {
+        check_port(authority)?;
+    }
+    let Some(path) = percent_decode(parsed.path()) else {
+        return Err("it has a % without two hexadecimal digits behind it".to_owned());
+    };
+    String::from_utf8(path).map_err(|_| expected())
+}
+
+/// Only that it is a number, as Go does: nothing ever connects to it.
+fn check_port(authority: &Authority) -> Result<(), String> {
+    let (_, place) = authority
+        .as_str()
+        .rsplit_once('@')
+        .unwrap_or(("", authority.as_str()));
+    let port = place.strip_prefix(authority.host()).unwrap_or(place);
+    let port = port.strip_prefix(':').unwrap_or(port);
+    if port.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(format!("the port {port:?} is not a number"))
+    }
 }
 
 /// The path of the exposition, cleaned as the Pushgateway's router does.
@@ -132,10 +154,27 @@ mod tests {
             ("https://host/x/", "/x/"),
             ("https://host/a%20b?q=1", "/a b"),
             ("/only/path", "/only/path"),
+            ("http://h/a%2Fb%25", "/a/b%"),
+            ("http://h:99999/x", "/x"),
+            ("http://h:/x", "/x"),
+            ("http://u:p@h:1/x", "/x"),
+            ("http://[::1]/x", "/x"),
+            ("http://[::1]:80/x", "/x"),
         ] {
             assert_eq!(path_of_url(url).as_deref(), Ok(path), "{url}");
         }
-        for url in ["host/x", "a b", "http://", "http://h/%ff"] {
+        for url in [
+            "host/x",
+            "a b",
+            "http://",
+            "http://h/%ff",
+            "http://h/%zz",
+            "http://h/a%2",
+            "/%",
+            "http://h:abc/x",
+            "http://h:-1/x",
+            "http://[::1]:x/x",
+        ] {
             assert!(path_of_url(url).is_err(), "{url}");
         }
     }
