@@ -310,6 +310,21 @@ pub(super) fn malformed() -> Response {
     response
 }
 
+/// 400 for what Go's HTTP layer refuses with a reason, in its form.
+pub(super) fn bad_head(reason: &str) -> Response {
+    let mut response = malformed();
+    *response.body_mut() = Body::from(format!("400 Bad Request: {reason}"));
+    response
+}
+
+/// 501 for a `Transfer-Encoding` other than `chunked`, as Go's HTTP layer answers.
+pub(super) fn unknown_transfer_coding() -> Response {
+    let mut response = malformed();
+    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    *response.body_mut() = Body::from("Unsupported transfer encoding");
+    response
+}
+
 /// A redirect to another path: method and body are kept. A GET gets a page with a link,
 /// as Go sends it.
 pub(super) fn redirect(method: &Method, status: StatusCode, location: &str) -> Response {

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::request::Parts;
-use axum::http::{Method, Request, Version};
+use axum::http::{HeaderValue, Method, Request, Version};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -151,6 +152,9 @@ impl Connection {
         if request.headers().len() > HEADERS {
             return reply::too_many_headers();
         }
+        if let Some(refusal) = check_head(&request) {
+            return refusal;
+        }
         let context = Arc::clone(&self.context);
         let Some(gate) = &context.gate else {
             return self.dispatch(request).await;
@@ -257,6 +261,26 @@ impl Connection {
             push(&self.context, state, request).await
         }
     }
+}
+
+/// What Go's HTTP layer asks of the head of a request in HTTP/1, before anything looks at it.
+/// In HTTP/1.0 hyper itself refuses transfer codings.
+fn check_head(request: &Request<Body>) -> Option<Response> {
+    let (headers, version) = (request.headers(), request.version());
+    if version > Version::HTTP_11 {
+        return None;
+    }
+    match headers.get_all(HOST).iter().count() {
+        0 if version == Version::HTTP_11 && request.method() != Method::CONNECT => {
+            return Some(reply::bad_head("missing required Host header"));
+        }
+        0 | 1 => {}
+        _ => return Some(reply::bad_head("too many Host headers")),
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    let known = codings.next().is_none_or(chunked) && codings.next().is_none();
+    (!known).then(reply::unknown_transfer_coding)
 }
 
 /// Waits for a connection's end: by itself, cut off, or after its last answer when
