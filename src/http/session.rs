@@ -29,6 +29,7 @@ use super::api::{self, ApiRequest};
 use super::body::check_unneeded;
 use super::connection::{Busy, TimedStream, WhileBusy};
 use super::context::Context;
+use super::first_line::FirstLine;
 use super::foreign::is_foreign;
 use super::handshake::handshake;
 use super::health::{self, LOADING};
@@ -93,6 +94,7 @@ impl Connection {
             .max_buf_size(HEAD_BYTES)
             // As Go writes them: scripts grep for `Content-Type`.
             .title_case_headers(true);
+        let stream = FirstLine::new(stream, self.busy.clone());
         let stream = TokioIo::new(TimedStream::new(stream, self.busy.clone()));
         let cut = self.cut.clone();
         let serving = http.serve_connection(stream, service_fn(|request| self.reply(request)));
@@ -135,9 +137,13 @@ impl Connection {
         let begun = self.busy.begin();
         // In HTTP/1 hyper sends no body to HEAD, in HTTP/2 it would.
         let headless = request.version() == Version::HTTP_2 && request.method() == Method::HEAD;
+        let is_last = self.busy.ends_after_answer();
         let mut response = self.admit(request.map(Body::new)).await;
         if headless {
             response = reply::without_body(response);
+        }
+        if is_last {
+            response = reply::last(response);
         }
         response.map(|body| {
             Body::new(WhileBusy {

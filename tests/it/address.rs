@@ -203,3 +203,60 @@ fn a_bad_address_is_told_before_the_body_is_asked_for() {
     assert_ends(&gateway, request, "400 Bad Request", text);
     assert_eq!(gateway.exposition(), "");
 }
+
+/// As `curl` sends what was typed.
+#[test]
+fn an_address_may_have_bytes_that_should_have_been_escaped() {
+    let gateway = Gateway::start();
+    let job = "a<b>`{}^|\\\"#c\u{e9}";
+    let path = format!("/metrics/job/{job}?x=\"<>`{{}}#");
+    let answer = gateway.send("PUT", &path, &[], "m 1\n");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let shown = job.replace('\\', "\\\\").replace('"', "\\\"");
+    let shown = format!("# TYPE m untyped\nm{{instance=\"\",job=\"{shown}\"}} 1\n");
+    assert_eq!(gateway.pushed(), shown);
+    let matching = gateway.send("GET", "/api/v1/groups?match[]={job=~\"a<b>.*\"}", &[], "");
+    assert_eq!(matching.status, 200, "{}", matching.text());
+    assert!(
+        matching.text().contains("\"pushes\":1"),
+        "{}",
+        matching.text()
+    );
+}
+
+#[test]
+fn a_client_that_does_not_escape_gets_a_connection_for_each_request() {
+    let gateway = Gateway::start();
+    let put = "PUT /metrics/job/<1> HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na 1\n";
+    let next = "PUT /metrics/job/b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na 1\n";
+    // Without a word about the end from this side.
+    let answer = exchange(gateway.address(), [put, next].concat().as_bytes());
+    let answer = parse(&answer, false);
+    let seen = (answer.status, answer.header("Connection"), answer.text());
+    assert_eq!(seen, (200, Some("close"), String::new()));
+    assert!(gateway.pushed().contains("job=\"<1>\""));
+    assert!(!gateway.pushed().contains("job=\"b\""));
+}
+
+/// There nothing knows where a line begins, and the HTTP library takes a number sign for the
+/// beginning of a fragment and refuses the rest.
+#[test]
+fn later_requests_of_a_connection_have_to_be_escaped() {
+    let gateway = Gateway::start();
+    let first = "GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n";
+    let put = |group: &str| {
+        let put = format!(
+            "{first}PUT /metrics/job/{group} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+             Content-Length: 4\r\n\r\na 1\n"
+        );
+        let answers = exchange(gateway.address(), put.as_bytes());
+        let answers = String::from_utf8(answers).expect("answers in ASCII");
+        let (_, second) = answers.rsplit_once("HTTP/1.1 ").expect("two answers");
+        second[..3].to_owned()
+    };
+    assert_eq!(put("<"), "400");
+    assert_eq!(put("a#b"), "200");
+    assert_eq!(put("%3C%23"), "200");
+    let shown = "# TYPE a untyped\na{instance=\"\",job=\"a\"} 1\na{instance=\"\",job=\"<#\"} 1\n";
+    assert_eq!(gateway.pushed(), shown);
+}
