@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -25,6 +25,8 @@ struct Answers {
     now: AtomicUsize,
     /// How many were begun: one may come and go between two looks.
     begun: AtomicU64,
+    /// Whether the connection is for one request only.
+    ends: AtomicBool,
     /// What to do when all that was written has been handed to the system.
     handed: Mutex<Vec<Then>>,
 }
@@ -69,6 +71,15 @@ impl Busy {
             }
             (seen, span) = (begun, IDLE_TIME);
         }
+    }
+
+    /// The connection ends with its next answer.
+    pub(super) fn end_after_answer(&self) {
+        self.0.ends.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn ends_after_answer(&self) -> bool {
+        self.0.ends.load(Ordering::Relaxed)
     }
 
     /// Does this once all that has been written up to now has been handed to the system; never

@@ -4,6 +4,7 @@ mod api;
 mod body;
 mod connection;
 mod context;
+mod first_line;
 mod foreign;
 mod gate;
 mod handover;
