@@ -6,6 +6,7 @@
 //! says when a group expires, and [`gateway`] is all of it as one value.
 
 pub mod build_info;
+mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;

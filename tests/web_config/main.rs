@@ -6,6 +6,7 @@ mod support;
 
 mod operator;
 mod servers;
+mod trusted;
 
 use std::process::Command;
 

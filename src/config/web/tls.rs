@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::server::WantsServerCert;
-use rustls::{ConfigBuilder, ProtocolVersion, RootCertStore, ServerConfig, version};
+use rustls::{ConfigBuilder, ProtocolVersion, ServerConfig, version};
 
 use super::SeenFile;
 use super::clients::Clients;
@@ -363,21 +363,13 @@ impl<'n> Section<'_, 'n, '_, '_, '_, '_> {
         if clients.auth == ClientAuth::None {
             return Some(builder.with_no_client_auth());
         }
-        let (place, key, roots) = match &clients.authorities {
-            None => (self.place, "", Ok(RootCertStore::empty())),
-            Some(pem) => (pem.place, pem.key, roots(&pem.text)),
+        let (place, key, listed) = match &clients.authorities {
+            None => (self.place, "", Ok(Vec::new())),
+            Some(pem) => (pem.place, pem.key, crypto::certificates(&pem.text)),
         };
-        let roots = self.good(place, key, roots)?;
-        let clients = Clients::new(clients.auth, roots, clients.allowed, Arc::clone(provider));
+        let listed = self.good(place, key, listed)?;
+        let clients = Clients::new(clients.auth, listed, clients.allowed, Arc::clone(provider));
         let clients = self.good(place, key, clients)?;
         Some(builder.with_client_cert_verifier(Arc::new(clients)))
     }
-}
-
-fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in crypto::certificates(pem)? {
-        roots.add(certificate).map_err(|error| error.to_string())?;
-    }
-    Ok(roots)
 }
