@@ -20,6 +20,8 @@ use x509_parser::time::ASN1Time;
 pub(crate) enum Purpose {
     /// By a client, to be let in.
     Client,
+    /// By a server, to be trusted.
+    Server,
 }
 
 /// Certificates of which each is trusted when it is shown, byte for byte, whoever signed it. Go and
@@ -86,6 +88,7 @@ fn serves(usage: &ExtendedKeyUsage<'_>, purpose: Purpose) -> bool {
     usage.any
         || match purpose {
             Purpose::Client => usage.client_auth,
+            Purpose::Server => usage.server_auth,
         }
 }
 
@@ -120,12 +123,19 @@ pub(crate) fn explained(shown: &CertificateDer<'_>, error: Error) -> Error {
     }
 }
 
-/// The text of an error, without the library's own types around it.
+/// An error in words; of a certificate only what is wrong with it.
 pub(crate) fn words(error: &Error) -> String {
     match error {
-        Error::InvalidCertificate(CertificateError::Other(OtherError(reason))) => {
-            format!("invalid peer certificate: {reason}")
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "UnknownIssuer: no authority that is trusted has signed it".to_owned()
         }
+        Error::InvalidCertificate(CertificateError::InvalidPurpose) => {
+            "InvalidPurpose: its extended key usage does not allow this".to_owned()
+        }
+        Error::InvalidCertificate(CertificateError::Other(OtherError(reason))) => {
+            reason.to_string()
+        }
+        Error::InvalidCertificate(reason) => reason.to_string(),
         error => error.to_string(),
     }
 }
