@@ -12,7 +12,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, OtherError};
 use x509_parser::certificate::{Validity, X509Certificate};
 use x509_parser::extensions::ExtendedKeyUsage;
-use x509_parser::prelude::{FromDer, X509Version};
+use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
 /// What a certificate is shown for.
@@ -105,22 +105,42 @@ pub(crate) fn refused(reason: String) -> Error {
 
 /// What the library says against a certificate, in words where it has only a name for it.
 pub(crate) fn explained(shown: &CertificateDer<'_>, error: Error) -> Error {
-    let nameless = matches!(error, Error::InvalidCertificate(CertificateError::Other(_)));
-    let Some(certificate) = read(shown).filter(|_| nameless) else {
+    let Error::InvalidCertificate(CertificateError::Other(OtherError(reason))) = &error else {
         return error;
     };
-    if certificate.version() != X509Version::V3 {
-        let version = certificate.version().0.saturating_add(1);
-        refused(format!(
-            "it is an X.509 v{version} certificate, and only v3 is taken"
-        ))
-    } else if certificate.is_ca() {
-        let text = "it is the certificate of an authority (CA:TRUE), which counts by itself only \
-                    where it is listed";
-        refused(text.to_owned())
-    } else {
-        error
+    match reason.downcast_ref() {
+        Some(webpki::Error::UnsupportedCertVersion) => {
+            let version = version(shown).map_or(String::new(), |version| version.to_string());
+            refused(format!(
+                "it is an X.509 v{version} certificate, and only v3 is taken"
+            ))
+        }
+        Some(webpki::Error::CaUsedAsEndEntity) => {
+            let text = "it is the certificate of an authority (CA:TRUE), which counts by itself \
+                        only where it is listed";
+            refused(text.to_owned())
+        }
+        _ => error,
     }
+}
+
+/// The version of X.509 as people count them, from 1; `None` if it cannot be read.
+pub(crate) fn version(certificate: &CertificateDer<'_>) -> Option<u32> {
+    read(certificate).map(|certificate| certificate.version().0.saturating_add(1))
+}
+
+/// Whether the first certificate of a chain can be shown to a peer.
+///
+/// # Errors
+/// Why it cannot be used.
+pub(crate) fn usable(chain: &[CertificateDer<'_>]) -> Result<(), String> {
+    chain.first().map_or(Ok(()), |certificate| {
+        let parsed = ParsedCertificate::try_from(certificate).map(drop);
+        parsed.map_err(|error| {
+            let reason = words(&explained(certificate, error));
+            format!("the certificate in it cannot be used: {reason}")
+        })
+    })
 }
 
 /// An error in words; of a certificate only what is wrong with it.
@@ -128,6 +148,9 @@ pub(crate) fn words(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "UnknownIssuer: no authority that is trusted has signed it".to_owned()
+        }
+        Error::InvalidCertificate(CertificateError::BadEncoding) => {
+            "BadEncoding: it cannot be read".to_owned()
         }
         Error::InvalidCertificate(CertificateError::InvalidPurpose) => {
             "InvalidPurpose: its extended key usage does not allow this".to_owned()

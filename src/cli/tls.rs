@@ -129,7 +129,10 @@ fn client_cert(
     cert_file: &Path,
     key_file: &Path,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Failure> {
-    let chain = parsed(cert_file, crypto::certificates)?;
+    let chain = parsed(cert_file, |pem| {
+        let chain = crypto::certificates(pem)?;
+        certificates::usable(&chain).map(|()| chain)
+    })?;
     let key = parsed(key_file, crypto::private_key)?;
     crypto::fitting(&chain, &key, &crypto::provider()).map_err(|reason| {
         let (cert_file, key_file) = (cert_file.display(), key_file.display());

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::sync::Arc;
 
 use rcgen::{ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
@@ -14,6 +15,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned};
 
 use crate::servers::{Folder, Server, TLS, local};
+use crate::support::process::server_binary;
 
 const STRICT: &str =
     "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: listed.pem\n";
@@ -120,4 +122,26 @@ fn a_listed_certificate_is_of_no_use_without_its_key() {
     assert!(let_in.starts_with("HTTP/1.0 200 OK\r\n"), "{let_in}");
     let refused = answer(&server, &folder, "own.pem", "other.key");
     assert!(refused.is_err(), "{refused:?}");
+}
+
+#[test]
+fn a_certificate_of_x509_v1_is_refused_where_the_original_takes_it_and_the_check_says_so() {
+    let (folder, _) = Folder::new();
+    folder.write("old.pem", include_str!("v1.pem"));
+    folder.write("old.key", include_str!("v1.key"));
+    folder.listed("listed", &["ca", "old"]);
+    let config = format!("{TLS}{STRICT}");
+    assert!(Server::original(&folder, &config).lets_in("old", &[]));
+    assert!(!Server::start(&folder, &config).lets_in("old", &[]));
+    let checked = Command::new(server_binary())
+        .args(["check", "web-config"])
+        .arg(folder.file("web.yml"))
+        .output()
+        .expect("a program");
+    let out = String::from_utf8_lossy(&checked.stdout).into_owned();
+    let notice = "client_ca_file: certificate 2 in it is not of X.509 v3";
+    assert!(
+        checked.status.success() && out.contains(notice),
+        "{checked:?}"
+    );
 }

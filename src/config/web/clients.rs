@@ -43,9 +43,12 @@ impl Clients {
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
-        for authority in &authorities {
+        for (place, authority) in authorities.iter().enumerate() {
             let added = roots.add(authority.clone());
-            added.map_err(|error| certificates::words(&error))?;
+            added.map_err(|error| {
+                let reason = certificates::words(&certificates::explained(authority, error));
+                format!("certificate {} in it: {reason}", place + 1)
+            })?;
         }
         let chain = if auth.verifies() {
             let chain =

@@ -209,6 +209,36 @@ fn certificates_and_keys_have_to_be_there_and_to_fit() {
 }
 
 #[test]
+fn a_certificate_of_x509_v1_is_named_as_such() {
+    let folder = Folder::new();
+    let old = include_str!("../../../tests/web_config/v1.pem");
+    fs::write(folder.0.path().join("old.pem"), old).unwrap();
+    let key = include_str!("../../../tests/web_config/v1.key");
+    fs::write(folder.0.path().join("old.key"), key).unwrap();
+    let told = folder.load("tls_server_config: {cert_file: old.pem, key_file: old.key}");
+    let fault = "tls_server_config.cert_file: the certificate in it cannot be used: \
+                 it is an X.509 v1 certificate, and only v3 is taken";
+    assert!(
+        told.as_ref().is_err_and(|told| told[0].ends_with(fault)),
+        "{told:?}"
+    );
+    // As an authority it will do; who shows it will not be let in.
+    let both = [
+        &fs::read_to_string(folder.0.path().join("cert.pem")).unwrap(),
+        old,
+    ]
+    .concat();
+    fs::write(folder.0.path().join("both.pem"), both).unwrap();
+    let config = folder.load(
+        "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_ca_file: both.pem, \
+         client_auth_type: RequireAndVerifyClientCert}",
+    );
+    let notice = "tls_server_config.client_ca_file: certificate 2 in it is not of X.509 v3: \
+                  a client that shows it is refused";
+    assert_eq!(config.unwrap().notices, [notice]);
+}
+
+#[test]
 fn pem_may_stand_in_the_file_itself() {
     let folder = Folder::new();
     let pem = |name: &str| {
