@@ -209,6 +209,42 @@ fn certificates_and_keys_have_to_be_there_and_to_fit() {
 }
 
 #[test]
+fn what_is_wrong_with_a_pem_text_is_said_in_words_and_without_its_lines() {
+    let folder = Folder::new();
+    let file = |name: &str| folder.0.path().join(name);
+    let whole = fs::read_to_string(file("cert.pem")).unwrap();
+    let key = fs::read_to_string(file("key.pem")).unwrap();
+    let half = |text: &str| text[..text.len() / 2].to_owned();
+    let begin = |text: &str| text.replacen("-----\n", "", 1);
+    let (cut, open, torn) = (
+        "it is cut off: a -----BEGIN line has no -----END line",
+        "a line that starts with -----BEGIN does not end in -----",
+        "what stands between -----BEGIN and -----END is not base64",
+    );
+    for (text, fault) in [
+        (half(&whole), cut),
+        (begin(&whole), open),
+        (whole.replacen("MII", "M!I", 1), torn),
+    ] {
+        fs::write(file("cert.pem"), text).unwrap();
+        let told = folder.tls("").unwrap_err();
+        let fault = format!("tls_server_config.cert_file: {fault}");
+        assert!(told.ends_with(&fault), "{told}");
+    }
+    fs::write(file("cert.pem"), &whole).unwrap();
+    for (text, fault) in [
+        (half(&key), cut),
+        (begin(&key), open),
+        (key.replacen("MIG", "M!G", 1), torn),
+    ] {
+        fs::write(file("key.pem"), text).unwrap();
+        let told = folder.tls("").unwrap_err();
+        let fault = format!("key_file: there is no private key in it: {fault}");
+        assert!(told.ends_with(&fault), "{told}");
+    }
+}
+
+#[test]
 fn a_certificate_of_x509_v1_is_named_as_such() {
     let folder = Folder::new();
     let old = include_str!("../../../tests/web_config/v1.pem");
