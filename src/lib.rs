@@ -16,6 +16,7 @@ pub mod flags;
 pub mod format;
 pub mod gateway;
 pub mod http;
+mod limited_log;
 pub mod limits;
 pub mod log;
 pub mod model;

@@ -7,6 +7,7 @@ mod context;
 mod foreign;
 mod gate;
 mod handshake;
+mod handshake_log;
 mod health;
 mod lifecycle;
 mod listen;

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
+};
 use tempfile::TempDir;
 
 use crate::support::daemon::Daemon;
@@ -17,6 +19,17 @@ pub(crate) struct Folder(TempDir);
 
 /// An authority that signs certificates.
 pub(crate) struct Authority(Issuer<'static, KeyPair>);
+
+impl Authority {
+    /// The one of this name that has this key, its certificate being elsewhere.
+    pub(crate) fn of(name: &str, key: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::from_pem(key).expect("a key");
+        Self(Issuer::new(params, key))
+    }
+}
 
 impl Folder {
     pub(crate) fn new() -> (Self, Authority) {

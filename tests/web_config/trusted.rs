@@ -14,8 +14,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned};
 
-use crate::servers::{Folder, Server, TLS, local};
+use crate::servers::{Authority, Folder, Server, TLS, local};
+use crate::support::http::exchange;
 use crate::support::process::server_binary;
+use crate::support::{LIMIT, eventually};
 
 const STRICT: &str =
     "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: listed.pem\n";
@@ -130,9 +132,16 @@ fn a_certificate_of_x509_v1_is_refused_where_the_original_takes_it_and_the_check
     folder.write("old.pem", include_str!("v1.pem"));
     folder.write("old.key", include_str!("v1.key"));
     folder.listed("listed", &["ca", "old"]);
+    let old = Authority::of("old", include_str!("v1.key"));
+    folder.certificate(&old, "young", &[local()]);
     let config = format!("{TLS}{STRICT}");
-    assert!(Server::original(&folder, &config).lets_in("old", &[]));
-    assert!(!Server::start(&folder, &config).lets_in("old", &[]));
+    for (server, takes_old) in [
+        (Server::original(&folder, &config), true),
+        (Server::start(&folder, &config), false),
+    ] {
+        assert_eq!(server.lets_in("old", &[]), takes_old);
+        assert!(server.lets_in("young", &[]), "its authority is of v1");
+    }
     let checked = Command::new(server_binary())
         .args(["check", "web-config"])
         .arg(folder.file("web.yml"))
@@ -144,4 +153,78 @@ fn a_certificate_of_x509_v1_is_refused_where_the_original_takes_it_and_the_check
         checked.status.success() && out.contains(notice),
         "{checked:?}"
     );
+}
+
+/// The line with this message and this in it.
+fn line(server: &Server, message: &str, part: &str) -> String {
+    eventually(LIMIT, message, || {
+        let log = server.daemon.log();
+        let message = format!("msg={message:?} ");
+        let mut lines = log.lines();
+        let found = lines.find(|line| line.contains(&message) && line.contains(part));
+        found.map(str::to_owned).ok_or(log)
+    })
+}
+
+#[test]
+fn a_client_that_is_refused_is_a_warning_with_its_address_and_the_reason() {
+    let (folder, authority) = Folder::new();
+    folder.certificate(&authority, "known", &[local()]);
+    let strange = folder.authority("strange-ca");
+    folder.certificate(&strange, "strange", &[local()]);
+    folder.self_signed("own", |_| {});
+    folder.write("old.pem", include_str!("v1.pem"));
+    folder.write("old.key", include_str!("v1.key"));
+    folder.listed("listed", &["ca"]);
+    let server = Server::start(&folder, &format!("{TLS}{STRICT}"));
+    let refused = "a client was refused for its certificate";
+    for (name, reason) in [
+        ("strange", "no authority that is trusted has signed it"),
+        ("own", "it is the certificate of an authority (CA:TRUE)"),
+        ("old", "it is an X.509 v1 certificate, and only v3 is taken"),
+    ] {
+        assert!(!server.lets_in(name, &[]));
+        let line = line(&server, refused, reason);
+        assert!(
+            line.contains("level=WARN") && line.contains("peer=127.0.0.1"),
+            "{line}"
+        );
+    }
+    assert_eq!(server.curl("/-/ready", &[]).status, 0);
+    line(&server, refused, "it shows none");
+    // This curl does not know who signed the gateway's.
+    let answer = server.curl("/-/ready", &["--cacert", "strange-ca.pem"]);
+    assert_eq!(answer.status, 0);
+    line(
+        &server,
+        "a client does not take our certificate",
+        "alert=UnknownCA",
+    );
+    assert!(server.lets_in("known", &[]));
+}
+
+#[test]
+fn scanners_are_one_line_in_a_while_and_a_count_and_the_silent_none() {
+    let (folder, _) = Folder::new();
+    let mut server = Server::start(&folder, TLS);
+    let failed = "a TLS handshake failed";
+    for _ in 0..20 {
+        TcpStream::connect(server.address).expect("a connection");
+    }
+    exchange(server.address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    line(
+        &server,
+        failed,
+        "it sent HTTP without TLS, and was answered 400",
+    );
+    for _ in 0..20 {
+        let mut scanner = TcpStream::connect(server.address).expect("a connection");
+        scanner.write_all(b"\0\0\0\0").expect("room");
+        // It is not answered, and closed when it has been looked at.
+        let _ = scanner.read(&mut [0]);
+    }
+    assert!(server.daemon.terminate().success());
+    let log = server.daemon.log();
+    assert_eq!(log.matches(failed).count(), 1, "{log}");
+    line(&server, "more TLS handshakes failed", "connections=20");
 }
