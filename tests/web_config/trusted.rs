@@ -34,7 +34,7 @@ fn a_listed_certificate_is_let_in_by_itself_as_the_original_does() {
         params.not_after = date_time_ymd(2002, 1, 1);
     });
     folder.self_signed("early", |params| {
-        params.not_before = date_time_ymd(3001, 1, 1)
+        params.not_before = date_time_ymd(3001, 1, 1);
     });
     folder.self_signed("serving", |params| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

@@ -86,13 +86,14 @@ impl ClientCertVerifier for Clients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if let Some(chain) = &self.chain {
-            match self.listed.verify(end_entity, Purpose::Client, now) {
-                Some(verdict) => drop(verdict?),
-                None => {
-                    let verdict = chain.verify_client_cert(end_entity, intermediates, now);
-                    verdict.map_err(|error| certificates::explained(end_entity, error))?;
-                }
-            }
+            let verdict = match self.listed.verify(end_entity, Purpose::Client, now) {
+                Some(verdict) => verdict.map(drop),
+                None => chain
+                    .verify_client_cert(end_entity, intermediates, now)
+                    .map(drop)
+                    .map_err(|error| certificates::explained(end_entity, error)),
+            };
+            verdict?;
         }
         if self.allowed.is_empty() {
             return Ok(ClientCertVerified::assertion());
