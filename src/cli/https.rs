@@ -40,7 +40,13 @@ impl<In: Transport> Connector<In> for Https {
         let mut connection = ClientConnection::new(Arc::clone(config), name)?;
         let mut socket = TransportAdapter::new(plain, Arc::clone(&details.current_time));
         socket.set_timeout(details.timeout);
-        connection.complete_io(&mut socket)?;
+        if let Err(error) = connection.complete_io(&mut socket) {
+            // What is left to say, such as that its certificate is not trusted: the gateway logs it.
+            while connection.wants_write()
+                && connection.write_tls(&mut socket).is_ok_and(|sent| sent > 0)
+            {}
+            return Err(error.into());
+        }
         let (input, output) = (
             details.config.input_buffer_size(),
             details.config.output_buffer_size(),

@@ -108,6 +108,11 @@ fn a_gateway_is_trusted_by_its_own_certificate_if_that_is_good() {
                 server.address
             );
             assert!(errors.starts_with(&words), "{errors}");
+            eventually(LIMIT, "a line on who mistrusts it", || {
+                let log = server.daemon.log();
+                let told = log.contains("a client does not take our certificate");
+                told.then_some(()).ok_or(log)
+            });
         }
     }
 }
