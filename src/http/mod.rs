@@ -9,6 +9,7 @@ mod foreign;
 mod gate;
 mod handover;
 mod handshake;
+mod handshake_log;
 mod health;
 mod lifecycle;
 mod listen;

@@ -77,9 +77,7 @@ impl Connection {
             }
             Ok(Some(stream)) => self.http1(stream, &stop).await,
             Ok(None) => {}
-            Err(error) => {
-                tracing::debug!(peer = %self.peer, %error, "a TLS handshake failed");
-            }
+            Err(error) => gate.handshakes.note(self.peer, &error),
         }
     }
 
