@@ -13,6 +13,7 @@ use rustix::time::{ClockId, Timespec};
 use tokio::sync::watch;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+const NANOS_PER_MILLI: i128 = 1_000_000;
 
 /// The longest single sleep of [`Clock::sleep_until`]. A timer stands still
 /// while the machine is suspended; waking at least this often notices it.
@@ -134,6 +135,16 @@ impl Clock {
             } => wall_at_start.plus(since_boot().saturating_sub(*boot_at_start)),
             Source::Manual(hands) => hands.borrow().ttl,
         }
+    }
+
+    /// What the wall clock shows at this TTL time, past or to come: the same at every call
+    /// until somebody sets the wall clock. Both clocks run alike, but no two readings of
+    /// them are at one instant: a difference counts in whole milliseconds.
+    pub fn wall_of(&self, ttl_time: UnixNanos) -> UnixNanos {
+        let ahead = i128::from(self.wall().0) - i128::from(self.ttl_now().0);
+        let steps = (ahead + NANOS_PER_MILLI / 2).div_euclid(NANOS_PER_MILLI);
+        let wall = i128::from(ttl_time.0) + steps * NANOS_PER_MILLI;
+        UnixNanos(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
     }
 
     /// Waits until [`Clock::ttl_now`] is at least `ttl_time`. Cancel safe. After a
@@ -287,6 +298,27 @@ mod tests {
         ] {
             assert_eq!(UnixNanos(nanos).rfc3339().to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_ttl_time_is_one_time_of_the_wall_clock_until_that_is_set() {
+        let (clock, hands) = Clock::manual(START);
+        let deadline = START.plus(Duration::from_nanos(3_600_000_000_123));
+        for nanos in [0, 300, 400_000, -400_000, -300] {
+            let wall = START.0.saturating_add_signed(nanos);
+            hands.0.send_modify(|hands| hands.wall.0 = wall);
+            assert_eq!(clock.wall_of(deadline), deadline, "{nanos}");
+        }
+        hands.0.send_modify(|hands| hands.wall = START);
+        hands.step_wall(-3600);
+        assert_eq!(clock.wall_of(deadline), UnixNanos(START.0 + 123));
+        hands.step_wall(7200);
+        let later = deadline.plus(Duration::from_hours(1));
+        assert_eq!(clock.wall_of(deadline), later);
+        // As far as times go, and no further.
+        assert_eq!(clock.wall_of(UnixNanos(u64::MAX)), UnixNanos(u64::MAX));
+        hands.0.send_modify(|hands| hands.wall.0 = 0);
+        assert_eq!(clock.wall_of(UnixNanos(5)), UnixNanos(0));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_lc_rs::{constant_time, digest, hmac};
 use rustls::NamedGroup;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs as library};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
@@ -34,7 +34,23 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, S
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match read {
         Ok(found) if found.is_empty() => Err("there is no certificate in it".to_owned()),
-        read => read.map_err(|error| error.to_string()),
+        read => read.map_err(|error| damage(&error)),
+    }
+}
+
+/// What is wrong with a PEM text. Its lines are not in it: they may be those of a key.
+fn damage(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "it is cut off: a -----BEGIN line has no -----END line".to_owned()
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line that starts with -----BEGIN does not end in -----".to_owned()
+        }
+        pem::Error::Base64Decode(_) => {
+            "what stands between -----BEGIN and -----END is not base64".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 
@@ -47,7 +63,10 @@ pub(crate) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> 
         if memchr::memmem::find(pem, b"ENCRYPTED").is_some() {
             return "the private key in it has a passphrase: store it without one".to_owned();
         }
-        format!("there is no private key in it: {error}")
+        match error {
+            pem::Error::NoItemsFound => "there is no private key in it".to_owned(),
+            error => format!("there is no private key in it: {}", damage(&error)),
+        }
     })
 }
 

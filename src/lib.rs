@@ -6,6 +6,7 @@
 //! says when a group expires, and [`gateway`] is all of it as one value.
 
 pub mod build_info;
+mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod flags;
 pub mod format;
 pub mod gateway;
 pub mod http;
+mod limited_log;
 pub mod limits;
 pub mod log;
 pub mod model;

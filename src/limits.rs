@@ -195,6 +195,13 @@ pub const SLICE: usize = 512;
 /// Log lines of expired groups in a second; one more then says how many had none.
 pub const EXPIRED_LINES: usize = 10;
 
+/// Log lines in a minute of clients that are refused for their certificate, or do not take ours;
+/// one more then says how many had none.
+pub const MISTRUST_LINES: usize = 10;
+
+/// Log lines in a minute of other TLS handshakes that fail, such as those of scanners; likewise.
+pub const HANDSHAKE_LINES: usize = 1;
+
 /// As many bytes of rows, or a little more, are decoded together at a start. Large enough that
 /// handing them to another thread costs nothing beside the work on them.
 pub const ROWS_BYTES: usize = 256 * KIB;

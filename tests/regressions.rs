@@ -68,7 +68,7 @@ fn a_body_that_breaks_off_is_named_as_the_original_names_it() {
             "unexpected EOF\n",
         ),
     ] {
-        let push = format!("PUT /metrics/job/a HTTP/1.1\r\nConnection: close\r\n{body}");
+        let push = format!("PUT /metrics/job/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{body}");
         let answer = raw(&gateway, push.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
         assert!(answer.contains(text), "{answer}");
@@ -150,7 +150,7 @@ fn more_series_or_labels_than_the_limits_are_refused_by_name() {
         .expect("memory");
     let body = body.finish().expect("memory");
     let head = format!(
-        "PUT /metrics/job/a HTTP/1.1\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        "PUT /metrics/job/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     let answer = raw(&gateway, &[head.as_bytes(), &body].concat());

@@ -9,8 +9,8 @@ use crate::duration;
 use crate::model::Selector;
 use crate::ttl::Ttl;
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 refused, by the gateway or because the command \
-    line is wrong; 2 the gateway cannot be reached.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 refused, by the gateway, or because the command \
+    line is wrong or the gateway's certificate is not trusted; 2 the gateway cannot be reached.";
 
 #[derive(Parser, Debug)]
 #[command(name = "tidegate", bin_name = "tidegate", after_help = EXIT_CODES)]
@@ -91,7 +91,7 @@ pub(super) struct Target {
     #[arg(long, global = true, value_name = "FILE", requires = "username")]
     pub(super) password_file: Option<PathBuf>,
 
-    /// Certificates (PEM) to trust instead of the system's.
+    /// Certificates (PEM) to trust instead of the system's: authorities, or the gateway's own.
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "insecure")]
     pub(super) ca_file: Option<PathBuf>,
 

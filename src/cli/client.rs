@@ -7,9 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request, Response, StatusCode, header};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use super::Failure;
 use super::args::Target;
+use super::https::Https;
 use super::tls;
 use crate::limits::{CLIENT_ANSWER, CLIENT_ANSWER_TIME, CLIENT_CONNECT_TIME, CLIENT_WORDS};
 use crate::unseen::visible_lines;
@@ -31,9 +34,10 @@ impl Client {
     pub(super) fn new(target: &Target) -> Result<Self, Failure> {
         let address = address(&target.address)?;
         let https = address.starts_with("https://");
-        let tls = tls::config(https, target)?;
+        let https = Https {
+            config: tls::config(https, target)?,
+        };
         let config = Agent::config_builder()
-            .tls_config(tls)
             // A redirected POST would become a GET, and a password go elsewhere.
             .max_redirects(0)
             .http_status_as_error(false)
@@ -46,7 +50,11 @@ impl Client {
             .map(|(name, file)| Ok(basic(name, &password(file)?)))
             .transpose()?;
         Ok(Self {
-            agent: config.build().into(),
+            agent: Agent::with_parts(
+                config.build(),
+                ().chain(TcpConnector::default()).chain(https),
+                DefaultResolver::default(),
+            ),
             address,
             authorization,
             cert_file: target.cert_file.clone(),

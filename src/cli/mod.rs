@@ -1,8 +1,8 @@
 //! Subcommands: `tidegate check` looks at a config file, `tidegate ttl` and
 //! `tidegate groups` ask a running gateway over its API.
 //!
-//! Exit codes: 0 done; 1 refused, by the gateway or because the command line is
-//! wrong; 2 the gateway cannot be reached.
+//! Exit codes: 0 done; 1 refused, by the gateway, or because the command line is wrong
+//! or the gateway's certificate is not trusted; 2 the gateway cannot be reached.
 
 mod args;
 mod change;
@@ -10,11 +10,13 @@ mod check;
 mod client;
 mod group;
 mod groups;
+mod https;
 mod overrides;
 mod render;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trust;
 mod ttl;
 
 use std::ffi::OsString;
@@ -41,7 +43,7 @@ pub type Ask<'a> = &'a mut dyn FnMut(&str) -> Consent;
 /// Why a command did not do what it was told.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 enum Failure {
-    /// By the gateway, or for a mistake: exit code 1.
+    /// By the gateway, of the gateway, or for a mistake: exit code 1.
     #[error("{0}")]
     Refused(String),
     /// Exit code 2.

@@ -1,14 +1,15 @@
 //! Whom the client trusts when the address is `https`, and what it shows.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustls::AlertDescription;
-use rustls::pki_types::CertificateDer;
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{AlertDescription, ClientConfig};
 
 use super::Failure;
 use super::args::Target;
-use crate::crypto;
+use super::trust::Trust;
+use crate::{certificates, crypto};
 
 /// Where systems keep the certificates they trust: Debian, Red Hat, Alpine and BSD.
 const SYSTEM: [&str; 3] = [
@@ -17,36 +18,55 @@ const SYSTEM: [&str; 3] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The TLS settings; for addresses without TLS nothing is read.
+/// The TLS settings; for addresses without TLS there are none, and nothing is read.
 ///
 /// # Errors
 /// If a file cannot be read, or does not hold what it is named for. The text names it.
-pub(super) fn config(https: bool, target: &Target) -> Result<TlsConfig, Failure> {
-    let config = TlsConfig::builder().unversioned_rustls_crypto_provider(crypto::shared_provider());
+pub(super) fn config(https: bool, target: &Target) -> Result<Option<Arc<ClientConfig>>, Failure> {
     if !https {
-        return Ok(config.build());
+        return Ok(None);
     }
     let shown = target.cert_file.as_ref().zip(target.key_file.as_ref());
-    let shown = shown.map(|(cert, key)| client_cert(cert, key));
-    let config = config.client_cert(shown.transpose()?);
-    if target.insecure {
-        return Ok(config.disable_verification(true).build());
-    }
-    let file = match &target.ca_file {
-        Some(file) => file.clone(),
-        None => system_file()?,
+    let shown = shown
+        .map(|(cert, key)| client_cert(cert, key))
+        .transpose()?;
+    let provider = crypto::shared_provider();
+    let trust = if target.insecure {
+        Trust::everybody(Arc::clone(&provider))
+    } else {
+        let file = match &target.ca_file {
+            Some(file) => file.clone(),
+            None => system_file()?,
+        };
+        parsed(&file, |pem| {
+            Trust::by(crypto::certificates(pem)?, Arc::clone(&provider))
+        })?
     };
-    let roots = RootCerts::new_with_certs(&owned(&parsed(&file, crypto::certificates)?));
-    Ok(config.root_certs(roots).build())
+    let unusable = |error: rustls::Error| Failure::Refused(error.to_string());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(trust));
+    let config = match shown {
+        Some((chain, key)) => config.with_client_auth_cert(chain, key).map_err(unusable)?,
+        None => config.with_no_client_auth(),
+    };
+    Ok(Some(Arc::new(config)))
 }
 
-/// What the gateway says against the certificate it was shown, in `shown`, or against there
-/// being none; `None` if the error is another one.
+/// Why the gateway's certificate is not trusted; or what the gateway says against the one it was
+/// shown, in `shown`, or against there being none. `None` if the error is another one.
 pub(super) fn refusal(error: &ureq::Error, shown: Option<&Path>) -> Option<String> {
     use AlertDescription as Alert;
 
-    let rustls::Error::AlertReceived(alert) = tls_error(error)? else {
-        return None;
+    let alert = match tls_error(error)? {
+        rustls::Error::AlertReceived(alert) => alert,
+        error @ rustls::Error::InvalidCertificate(_) => {
+            let reason = certificates::words(error);
+            return Some(format!("its certificate is not trusted: {reason}"));
+        }
+        _ => return None,
     };
     match (alert, shown) {
         (Alert::CertificateRequired | Alert::BadCertificate, None) => {
@@ -105,24 +125,20 @@ fn system_file() -> Result<PathBuf, Failure> {
 
 /// What the gateway is shown when it asks. Certificate and key are tried together, since a
 /// pair that does not fit would only be seen as a handshake that broke off.
-fn client_cert(cert_file: &Path, key_file: &Path) -> Result<ClientCert, Failure> {
-    let chain = parsed(cert_file, crypto::certificates)?;
-    let (secret, key) = parsed(key_file, |pem| {
-        let key = PrivateKey::from_pem(pem).map_err(|error| error.to_string());
-        crypto::private_key(pem).and_then(|secret| Ok((secret, key?)))
+fn client_cert(
+    cert_file: &Path,
+    key_file: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Failure> {
+    let chain = parsed(cert_file, |pem| {
+        let chain = crypto::certificates(pem)?;
+        certificates::usable(&chain).map(|()| chain)
     })?;
-    crypto::fitting(&chain, &secret, &crypto::provider()).map_err(|reason| {
+    let key = parsed(key_file, crypto::private_key)?;
+    crypto::fitting(&chain, &key, &crypto::provider()).map_err(|reason| {
         let (cert_file, key_file) = (cert_file.display(), key_file.display());
         Failure::Refused(format!("{cert_file} and {key_file}: {reason}"))
     })?;
-    Ok(ClientCert::new_with_certs(&owned(&chain), key))
-}
-
-fn owned(certificates: &[CertificateDer<'_>]) -> Vec<Certificate<'static>> {
-    let owned = certificates.iter();
-    owned
-        .map(|certificate| Certificate::from_der(certificate).to_owned())
-        .collect()
+    Ok((chain, key))
 }
 
 /// What `parse` makes of a file.

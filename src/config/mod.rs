@@ -100,6 +100,14 @@ pub fn load(path: &Path, flags: &TtlFlags) -> Result<TtlPolicy, Faults> {
     policy(&file, flags, faults)
 }
 
+/// Whether the bytes of this file can be had.
+///
+/// # Errors
+/// Why not, without the file's name.
+pub(crate) fn readable(path: &Path) -> Result<(), String> {
+    read_bytes(path).map(drop)
+}
+
 fn read(path: &Path) -> Result<String, String> {
     text(read_bytes(path)?)
 }

@@ -27,6 +27,8 @@ struct Answers {
     begun: AtomicU64,
     /// The peer took nothing for too long.
     abandoned: AtomicBool,
+    /// Whether the connection is for one request only.
+    ends: AtomicBool,
     /// What to do when all that was written has been handed to the system.
     handed: Mutex<Vec<Then>>,
 }
@@ -71,6 +73,15 @@ impl Busy {
             }
             (seen, span) = (begun, IDLE_TIME);
         }
+    }
+
+    /// The connection ends with its next answer.
+    pub(super) fn end_after_answer(&self) {
+        self.0.ends.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn ends_after_answer(&self) -> bool {
+        self.0.ends.load(Ordering::Relaxed)
     }
 
     /// Does this once all that has been written up to now has been handed to the system; never

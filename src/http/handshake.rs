@@ -15,26 +15,42 @@ use crate::limits::{HEAD_BYTES, HEADER_TIME};
 /// The first byte of every TLS handshake: the type of its record.
 const RECORD: u8 = 22;
 
-/// Shakes hands within [`HEADER_TIME`]; `None` if the peer speaks plain HTTP, which
-/// it has then been told.
+/// Shakes hands within [`HEADER_TIME`]; `None` if the peer goes, or the time is over, before it
+/// has said anything.
 ///
 /// # Errors
-/// If the peer says nothing in time, or what is no handshake, or is not let in.
+/// If the peer does not finish in time, or says what is no handshake, or is not let in. One that
+/// speaks plain HTTP has then been told.
 pub(super) async fn handshake(
     stream: TcpStream,
     gate: &Gate,
 ) -> io::Result<Option<TlsStream<TcpStream>>> {
-    let shaken = timeout(HEADER_TIME, shake(stream, gate)).await;
-    shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    let mut has_spoken = false;
+    let shaken = timeout(HEADER_TIME, shake(stream, gate, &mut has_spoken)).await;
+    match shaken {
+        Ok(Ok(stream)) => Ok(Some(stream)),
+        _ if !has_spoken => Ok(None),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
 }
 
-async fn shake(stream: TcpStream, gate: &Gate) -> io::Result<Option<TlsStream<TcpStream>>> {
+async fn shake(
+    stream: TcpStream,
+    gate: &Gate,
+    has_spoken: &mut bool,
+) -> io::Result<TlsStream<TcpStream>> {
     let mut first = [0];
-    let is_tls = stream.peek(&mut first).await? == 0 || first[0] == RECORD;
+    *has_spoken = stream.peek(&mut first).await? > 0;
     let tls = gate.tls().await;
     match tls {
-        Some(tls) if is_tls => TlsAcceptor::from(tls).accept(stream).await.map(Some),
-        _ if first[0].is_ascii_uppercase() => tell(stream).await.map(|()| None),
+        Some(tls) if first[0] == RECORD => TlsAcceptor::from(tls).accept(stream).await,
+        _ if first[0].is_ascii_uppercase() => {
+            tell(stream).await?;
+            Err(io::Error::other(
+                "it sent HTTP without TLS, and was answered 400",
+            ))
+        }
         _ => Err(io::Error::other("this is neither TLS nor HTTP")),
     }
 }
@@ -87,12 +103,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_does_not_finish_a_handshake_is_left() {
         let gate = gate();
-        for said in [&b""[..], &[RECORD], &[RECORD, 3, 1, 2, 0, 1]] {
+        for said in [&[RECORD][..], &[RECORD, 3, 1, 2, 0, 1]] {
             let (mut client, server) = connected().await;
             client.write_all(said).await.unwrap();
             let error = handshake(server, &gate).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{said:?}");
         }
+        let (_client, server) = connected().await;
+        let silent = handshake(server, &gate).await;
+        assert!(matches!(silent, Ok(None)), "{silent:?}");
     }
 
     #[tokio::test]
@@ -102,6 +121,7 @@ mod tests {
         assert!(handshake(server, &gate()).await.is_err());
         let (client, server) = connected().await;
         drop(client);
-        assert!(handshake(server, &gate()).await.is_err());
+        let silent = handshake(server, &gate()).await;
+        assert!(matches!(silent, Ok(None)), "{silent:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING, USER_AGENT};
+use axum::http::header::{CONTENT_TYPE, EXPECT, HOST, HeaderName, TRANSFER_ENCODING, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -49,7 +49,12 @@ pub(super) async fn push(
     let watch = Stopwatch::start();
     let method = request.parts.method.clone();
     let size = approximate_size(&request.parts);
-    let received = receive(context, &request.parts.headers, request.body).await;
+    let body = if is_refused_anyway(context, &request) {
+        Body::empty()
+    } else {
+        request.body
+    };
+    let received = receive(context, &request.parts.headers, body).await;
     // As in the Pushgateway, which finds this before anything else and counts it nowhere.
     if let Ok(received) = &received
         && let Err(error) = received.check_begin(&request.parts.headers)
@@ -74,6 +79,16 @@ pub(super) async fn push(
         .telemetry
         .count_request("push", method.as_str(), response.status().as_u16());
     response
+}
+
+/// Whether the answer is the same whatever the body is, and the client waits to be told to
+/// send it: then it is told the answer instead. To another client an answer before the end of
+/// its body may be lost.
+fn is_refused_anyway(context: &Context, request: &GroupRequest) -> bool {
+    let headers = &request.parts.headers;
+    headers.contains_key(EXPECT)
+        && Encoding::of(headers).is_none()
+        && grouping_key(&request.key, context.limits.names).is_err()
 }
 
 /// Answers DELETE: 202 if the address can be read, whether or not there is such a group.

@@ -12,8 +12,8 @@ use std::fmt::Display;
 
 use axum::body::{Body, HttpBody};
 use axum::http::header::{
-    ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -209,9 +209,29 @@ pub(super) fn options(allow: &'static str) -> Response {
 pub(super) fn malformed() -> Response {
     let mut response = Response::new(Body::from("400 Bad Request"));
     *response.status_mut() = StatusCode::BAD_REQUEST;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, TEXT);
-    headers.insert("connection", HeaderValue::from_static("close"));
+    response.headers_mut().insert(CONTENT_TYPE, TEXT);
+    last(response)
+}
+
+/// The last answer on its connection.
+pub(super) fn last(mut response: Response) -> Response {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
+}
+
+/// 400 for what Go's HTTP layer refuses with a reason, in its form.
+pub(super) fn bad_head(reason: &str) -> Response {
+    let mut response = malformed();
+    *response.body_mut() = Body::from(format!("400 Bad Request: {reason}"));
+    response
+}
+
+/// 501 for a `Transfer-Encoding` other than `chunked`, as Go's HTTP layer answers.
+pub(super) fn unknown_transfer_coding() -> Response {
+    let mut response = malformed();
+    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    *response.body_mut() = Body::from("Unsupported transfer encoding");
     response
 }
 

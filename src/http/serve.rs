@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::accept_failures::AcceptFailures;
 use super::connection::Busy;
 use super::context::Context;
+use super::gate::Gate;
 use super::listen::Listener;
 use super::reply;
 use super::session::Connection;
@@ -24,6 +25,7 @@ pub struct Server {
     stop: CancellationToken,
     /// Cut every connection, whatever it does.
     cut: CancellationToken,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Server {
@@ -33,6 +35,7 @@ impl Server {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
+            gate: context.gate.clone(),
         };
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         for listener in listeners {
@@ -56,6 +59,9 @@ impl Server {
             tracing::warn!("some requests were not finished in time and are cut off");
             self.cut.cancel();
             self.tasks.wait().await;
+        }
+        if let Some(gate) = &self.gate {
+            gate.handshakes.tell_left_out();
         }
     }
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::request::Parts;
-use axum::http::{Method, Request, Version};
+use axum::http::{HeaderValue, Method, Request, Version};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -28,6 +29,7 @@ use super::api::{self, ApiRequest};
 use super::body::check_unneeded;
 use super::connection::{Busy, TimedStream, WhileBusy};
 use super::context::Context;
+use super::first_line::FirstLine;
 use super::foreign::is_foreign;
 use super::handshake::handshake;
 use super::health::{self, LOADING};
@@ -75,9 +77,7 @@ impl Connection {
             }
             Ok(Some(stream)) => self.http1(stream, &stop).await,
             Ok(None) => {}
-            Err(error) => {
-                tracing::debug!(peer = %self.peer, %error, "a TLS handshake failed");
-            }
+            Err(error) => gate.handshakes.note(self.peer, &error),
         }
     }
 
@@ -92,6 +92,7 @@ impl Connection {
             .max_buf_size(HEAD_BYTES)
             // As Go writes them: scripts grep for `Content-Type`.
             .title_case_headers(true);
+        let stream = FirstLine::new(stream, self.busy.clone());
         let stream = TokioIo::new(TimedStream::new(stream, self.busy.clone()));
         let cut = self.cut.clone();
         let serving = http.serve_connection(stream, service_fn(|request| self.reply(request)));
@@ -134,9 +135,13 @@ impl Connection {
         let begun = self.busy.begin();
         // In HTTP/1 hyper sends no body to HEAD, in HTTP/2 it would.
         let headless = request.version() == Version::HTTP_2 && request.method() == Method::HEAD;
+        let is_last = self.busy.ends_after_answer();
         let mut response = self.admit(request.map(Body::new)).await;
         if headless {
             response = reply::without_body(response);
+        }
+        if is_last {
+            response = reply::last(response);
         }
         WhileBusy::dress(response, begun)
     }
@@ -145,6 +150,9 @@ impl Connection {
     async fn admit(self, request: Request<Body>) -> Response {
         if request.headers().len() > HEADERS {
             return reply::too_many_headers();
+        }
+        if let Some(refusal) = check_head(&request) {
+            return refusal;
         }
         let context = Arc::clone(&self.context);
         let Some(gate) = &context.gate else {
@@ -252,6 +260,26 @@ impl Connection {
             push(&self.context, state, request).await
         }
     }
+}
+
+/// What Go's HTTP layer asks of the head of a request in HTTP/1, before anything looks at it.
+/// In HTTP/1.0 hyper itself refuses transfer codings.
+fn check_head(request: &Request<Body>) -> Option<Response> {
+    let (headers, version) = (request.headers(), request.version());
+    if version > Version::HTTP_11 {
+        return None;
+    }
+    match headers.get_all(HOST).iter().count() {
+        0 if version == Version::HTTP_11 && request.method() != Method::CONNECT => {
+            return Some(reply::bad_head("missing required Host header"));
+        }
+        0 | 1 => {}
+        _ => return Some(reply::bad_head("too many Host headers")),
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    let known = codings.next().is_none_or(chunked) && codings.next().is_none();
+    (!known).then(reply::unknown_transfer_coding)
 }
 
 /// Waits for a connection's end: by itself, cut off, or after its last answer when

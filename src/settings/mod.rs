@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use crate::config::Faults;
-use crate::config::{PolicySource, TtlFlags, complaint, web};
+use crate::config::{PolicySource, TtlFlags, complaint, readable, web};
 use crate::flags::{Exit, Flags};
 use crate::format::name::NameRule;
 use crate::state::Quota;
@@ -187,10 +187,17 @@ impl Check<'_> {
     fn web_config(&mut self) -> Option<PathBuf> {
         let file = self.flags.web_config_file.as_ref();
         let file = PathBuf::from(file.filter(|file| !file.is_empty())?);
+        self.readable("web.config.file", &file)?;
         if let Err(faults) = web::load(&file) {
             self.faults.extend(faults.into_lines());
         }
         Some(file)
+    }
+
+    /// Whether a file can be read: of one that cannot, the flag is told.
+    fn readable(&mut self, flag: &str, file: &Path) -> Option<()> {
+        let shown = file.display().to_string();
+        self.value(flag, &shown, |_| readable(file))
     }
 
     /// Without a prefix of its own the path of the URL counts.
@@ -222,6 +229,9 @@ impl Check<'_> {
     }
 
     fn policy(&mut self, source: &PolicySource) -> Option<TtlPolicy> {
+        if let Some(file) = &source.file {
+            self.readable("config.file", file)?;
+        }
         let loaded = source.load();
         loaded
             .map_err(|faults| self.faults.extend(faults.into_lines()))

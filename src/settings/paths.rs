@@ -1,7 +1,9 @@
 //! Where the gateway's pages are: `--web.route-prefix`, `--web.external-url`,
 //! `--web.telemetry-path`.
 
-use percent_encoding::percent_decode_str;
+use axum::http::uri::Authority;
+
+use crate::push::path::percent_decode;
 
 /// Paths that flags decide. They are compared with decoded paths of requests.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,25 +41,21 @@ const TAKEN: [&str; 9] = [
 const TAKEN_BELOW: [&str; 4] = ["/api/", "/static/", "/metrics/job", "/ttl/"];
 
 /// The prefix that a path makes, as the Pushgateway 1.11 computes it: `/` is none, a
-/// slash in front is added, one at the end is dropped.
+/// slash in front is added, one at the end is dropped, and the rest is cleaned as its
+/// router does.
 ///
 /// # Errors
 /// If no request can have such a path.
 pub(super) fn prefix(path: &str) -> Result<String, String> {
-    if matches!(path, "" | "/") {
-        return Ok(String::new());
-    }
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let prefix = format!("{slash}{path}");
-    let prefix = prefix.strip_suffix('/').unwrap_or(&prefix);
-    clean(prefix)?;
-    Ok(prefix.to_owned())
+    let path = clean(path)?;
+    Ok(path.strip_suffix('/').unwrap_or(&path).to_owned())
 }
 
 /// The path of a URL, decoded.
 ///
 /// # Errors
-/// If the text is not a URL, or a path alone.
+/// If the text is not a URL, or a path alone: among what Go's `url.Parse` refuses, a broken
+/// escape in the path and a port that is no number.
 pub(super) fn path_of_url(url: &str) -> Result<String, String> {
     let expected = || "expected a URL such as https://example.org/pushgateway/".to_owned();
     if url.is_empty() {
@@ -68,19 +66,36 @@ pub(super) fn path_of_url(url: &str) -> Result<String, String> {
     if parsed.scheme().is_none() && !url.starts_with('/') {
         return Err(expected());
     }
-    let path = percent_decode_str(parsed.path()).decode_utf8();
-    path.map(std::borrow::Cow::into_owned)
-        .map_err(|_| expected())
+    if let Some(authority) = parsed.authority() {
+        check_port(authority)?;
+    }
+    let Some(path) = percent_decode(parsed.path()) else {
+        return Err("it has a % without two hexadecimal digits behind it".to_owned());
+    };
+    String::from_utf8(path).map_err(|_| expected())
 }
 
-/// The path of the exposition.
+/// Only that it is a number, as Go does: nothing ever connects to it.
+fn check_port(authority: &Authority) -> Result<(), String> {
+    let (_, place) = authority
+        .as_str()
+        .rsplit_once('@')
+        .unwrap_or(("", authority.as_str()));
+    let port = place.strip_prefix(authority.host()).unwrap_or(place);
+    let port = port.strip_prefix(':').unwrap_or(port);
+    if port.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(format!("the port {port:?} is not a number"))
+    }
+}
+
+/// The path of the exposition, cleaned as the Pushgateway's router does.
 ///
 /// # Errors
 /// If no request can have such a path, or something else is there.
 pub(super) fn telemetry(path: &str) -> Result<String, String> {
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let path = format!("{slash}{path}");
-    clean(&path)?;
+    let path = clean(path)?;
     let below = |start: &&str| path.starts_with(*start);
     if TAKEN.contains(&path.as_str()) || TAKEN_BELOW.iter().any(below) {
         return Err("something else has that path".to_owned());
@@ -88,17 +103,21 @@ pub(super) fn telemetry(path: &str) -> Result<String, String> {
     Ok(path)
 }
 
-/// Refuses what is redirected away before it is looked at.
-fn clean(path: &str) -> Result<(), String> {
-    let segments = path.split('/').skip(1);
-    let unclean = |segment: &str| matches!(segment, "" | "." | "..");
-    if segments.into_iter().any(unclean) {
-        return Err("a path has no empty segment, no . and no ..".to_owned());
-    }
+/// The path as requests have it, since any other is redirected before it is looked at:
+/// with a slash in front and none at the end, without empty, `.` and `..` segments.
+fn clean(path: &str) -> Result<String, String> {
     if path.contains(['?', '#']) {
         return Err("a path has no ? and no #".to_owned());
     }
-    Ok(())
+    let mut kept = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(kept.pop()),
+            segment => kept.push(segment),
+        }
+    }
+    Ok(format!("/{}", kept.join("/")))
 }
 
 #[cfg(test)]
@@ -114,10 +133,15 @@ mod tests {
             ("x", "/x"),
             ("/x/", "/x"),
             ("x/y/", "/x/y"),
+            ("//", ""),
+            ("/..", ""),
+            ("/x//", "/x"),
+            ("/a//b", "/a/b"),
+            ("/x/../y/./", "/y"),
         ] {
             assert_eq!(prefix(text).as_deref(), Ok(expected), "{text}");
         }
-        for text in ["//", "/x//", "/x/../y", "/a//b", "/x?y", "/x#y"] {
+        for text in ["/x?y", "/x#y"] {
             assert!(prefix(text).is_err(), "{text}");
         }
     }
@@ -130,10 +154,27 @@ mod tests {
             ("https://host/x/", "/x/"),
             ("https://host/a%20b?q=1", "/a b"),
             ("/only/path", "/only/path"),
+            ("http://h/a%2Fb%25", "/a/b%"),
+            ("http://h:99999/x", "/x"),
+            ("http://h:/x", "/x"),
+            ("http://u:p@h:1/x", "/x"),
+            ("http://[::1]/x", "/x"),
+            ("http://[::1]:80/x", "/x"),
         ] {
             assert_eq!(path_of_url(url).as_deref(), Ok(path), "{url}");
         }
-        for url in ["host/x", "a b", "http://", "http://h/%ff"] {
+        for url in [
+            "host/x",
+            "a b",
+            "http://",
+            "http://h/%ff",
+            "http://h/%zz",
+            "http://h/a%2",
+            "/%",
+            "http://h:abc/x",
+            "http://h:-1/x",
+            "http://[::1]:x/x",
+        ] {
             assert!(path_of_url(url).is_err(), "{url}");
         }
     }
@@ -145,6 +186,10 @@ mod tests {
             ("m", "/m"),
             ("/a/b", "/a/b"),
             ("/metrics/x", "/metrics/x"),
+            ("/metrics/", "/metrics"),
+            ("/a//b", "/a/b"),
+            ("/a/../b", "/b"),
+            ("/x/", "/x"),
         ] {
             assert_eq!(telemetry(text).as_deref(), Ok(expected), "{text}");
         }
@@ -158,7 +203,9 @@ mod tests {
             "/static/x",
             "/ttl/1h",
             "/metrics/job/a",
-            "/x/",
+            "//",
+            "/x/..",
+            "/-//ready",
             "/a?b",
         ] {
             assert!(telemetry(text).is_err(), "{text}");

@@ -294,3 +294,20 @@ fn body_sizes_have_units_and_bounds() {
         assert!(body_size(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_with_its_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gone.yml");
+    for flag in ["config.file", "web.config.file"] {
+        let faults = settings(&[&format!("--{flag}={}", path.display())], &[]).unwrap_err();
+        let says = format!("bad value {path:?} for --{flag}: cannot open it: ");
+        assert!(faults.lines()[0].starts_with(&says), "{faults}");
+        assert_eq!(faults.lines().len(), 1, "{faults}");
+        let faults = settings(&[&format!("--{flag}=/")], &[]).unwrap_err();
+        assert!(
+            faults.to_string().contains(": cannot read it: "),
+            "{faults}"
+        );
+    }
+}

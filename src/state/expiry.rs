@@ -76,6 +76,11 @@ impl Expiry {
         self.clock.ttl_now()
     }
 
+    /// What the wall clock shows at this TTL time.
+    pub(super) fn wall_of(&self, ttl_time: UnixNanos) -> UnixNanos {
+        self.clock.wall_of(ttl_time)
+    }
+
     /// What suspends expiry now.
     pub fn suspensions(&self) -> Suspensions {
         self.lock().suspensions.clone()

@@ -224,7 +224,7 @@ impl State {
         let now = self.expiry().now();
         let next = self.next_expiry().map(|deadline| {
             let left = deadline.since(now);
-            self.clock.wall().plus(left).as_seconds_f64()
+            self.clock.wall_of(now).plus(left).as_seconds_f64()
         });
         let sources = snapshot.by_source().iter();
         let default_seconds = match self.policy().default {

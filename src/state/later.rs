@@ -9,8 +9,8 @@ use super::exposed;
 use super::index::Group;
 
 /// What becomes of this group when its override ends, if that is to come and makes a
-/// difference; the deadline has it in it already. `now` is TTL time; `exposed` the wall clock,
-/// if TTLs are shown as series.
+/// difference; the deadline has it in it already. `now` is TTL time; `exposed` the wall clock
+/// at it, if TTLs are shown as series.
 pub(super) fn later(
     (id, group): (GroupId, &Group),
     policy: &TtlPolicy,

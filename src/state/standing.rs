@@ -16,7 +16,7 @@ use super::request::Refused;
 pub struct Standing {
     /// TTL time.
     pub now: UnixNanos,
-    /// Wall clock.
+    /// The wall clock at it.
     pub wall: UnixNanos,
     policy: Arc<TtlPolicy>,
     horizon: Horizon,
@@ -28,7 +28,8 @@ impl State {
     /// How things stand now.
     pub fn standing(&self) -> Standing {
         // The time first: see `State::set_policy`.
-        let (now, wall) = (self.expiry().now(), self.clock().wall());
+        let now = self.expiry().now();
+        let wall = self.clock().wall_of(now);
         let horizon = self.expiry().horizon();
         let policy = self.policy();
         Standing {

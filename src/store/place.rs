@@ -172,6 +172,10 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
+    if folder.exists() {
+        let reason = format!("{} is not a folder", folder.display());
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, reason));
+    }
     make_folder(parent)?;
     fs::create_dir_all(folder)?;
     sync_names(parent)

@@ -1,7 +1,8 @@
 //! What the API cannot make sense of: a clear 400 or 413, and nothing changes.
 
-use crate::client::{bad, fails, get, matching, with_admin};
+use crate::client::{admin, bad, fails, get, matching, with_admin};
 use crate::harness::{Gateway, Options, SECOND};
+use serde_json::Value;
 use tidegate::limits::{API_BODY, PATTERN_BYTES, REASON_TEXT};
 
 fn one() -> Gateway {
@@ -271,4 +272,87 @@ fn overrides_that_end_after_the_end_of_time_end_never_too_early() {
     crate::client::ok(&gateway, "PUT", "admin/ttl/job/a", body);
     gateway.advance(365 * 24 * 3600 * SECOND);
     assert_eq!(get(&gateway, "groups/job/a")["ttl_source"], "override");
+}
+
+/// A refused body: nothing of Rust in the answer, but the field and what it should have been.
+#[track_caller]
+fn assert_says(gateway: &Gateway, (method, path): (&str, &str), body: &str, says: &str) {
+    let (status, kind, text) = fails(gateway, method, path, body);
+    assert_eq!((status, kind.as_str()), (400, "bad_data"), "{body}: {text}");
+    assert!(text.contains(says), "{body}: {text}");
+    for internal in ["struct", "enum", "variant", "sequence with"] {
+        assert!(!text.contains(internal), "{body}: {text}");
+    }
+}
+
+#[test]
+fn a_field_of_a_wrong_kind_is_named_with_what_it_should_be() {
+    let gateway = admin();
+    gateway.put("job/a", "m 1\n");
+    let duration = "expected a duration such as \"6h\" or a number of seconds";
+    for value in ["-1", "1.5", "null", "true", "[]", "{}", "[\"1h\"]"] {
+        let ttl = format!("{{\"ttl\":{value}}}");
+        let says = |field: &str| format!("the body: {field}: invalid ");
+        assert_says(&gateway, ("PUT", "admin/ttl/job/a"), &ttl, duration);
+        assert_says(&gateway, ("PUT", "admin/ttl/job/a"), &ttl, &says("ttl"));
+        let matching = ("PUT", "admin/ttl?match[]=%7Bjob=%22a%22%7D");
+        assert_says(&gateway, matching, &ttl, &says("ttl"));
+        if value != "null" {
+            let pause = format!("{{\"for\":{value}}}");
+            assert_says(&gateway, ("POST", "admin/ttl/pause"), &pause, &says("for"));
+            let group =
+                format!("{{\"groups\":[{{\"labels\":{{\"job\":\"b\"}},\"ttl\":{value}}}]}}");
+            assert_says(&gateway, ("POST", "push"), &group, &says("groups[0].ttl"));
+        }
+    }
+    for (body, says) in [
+        (
+            r#"{"ttl":"1h","reason":1}"#,
+            "the body: reason: invalid type: integer `1`, expected a string",
+        ),
+        (r#"{"ttl":"1h","reasn":""}"#, "unknown field `reasn`"),
+        (r#"{"reason":""}"#, "missing field `ttl`"),
+        (r#"{"ttl":"1h"} x"#, "trailing characters"),
+    ] {
+        assert_says(&gateway, ("PUT", "admin/ttl/job/a"), body, says);
+    }
+    let method = r#"{"groups":[{"labels":{"job":"b"},"method":{"PUT":null}}]}"#;
+    assert_says(
+        &gateway,
+        ("POST", "push"),
+        method,
+        "groups[0].method: invalid type: map, expected a string",
+    );
+    assert_eq!(get(&gateway, "groups/job/a")["override"], Value::Null);
+}
+
+#[test]
+fn an_array_is_not_taken_for_an_object() {
+    let gateway = admin();
+    gateway.put("job/a", "m 1\n");
+    for (method, path, body, at) in [
+        ("PUT", "admin/ttl/job/a", r#"["5m",null,"x"]"#, ""),
+        ("PUT", "admin/ttl/job/a", "[]", ""),
+        ("POST", "admin/ttl/pause", r#"["5m","x"]"#, ""),
+        (
+            "POST",
+            "push",
+            r#"[[{"labels":{"job":"b"},"body":"a 1\n"}]]"#,
+            "",
+        ),
+        (
+            "POST",
+            "push",
+            r#"{"groups":[[{"job":"b"},"PUT",null,"a 1\n"]]}"#,
+            "groups[0]: ",
+        ),
+        ("PUT", "admin/ttl/job/a", r#""5m""#, ""),
+    ] {
+        let says = format!("the body: {at}invalid type: ");
+        assert_says(&gateway, (method, path), body, &says);
+        assert_says(&gateway, (method, path), body, "expected an object");
+    }
+    assert_eq!(get(&gateway, "groups/job/a")["override"], Value::Null);
+    assert_eq!(get(&gateway, "ttl")["paused"], Value::Null);
+    assert!(!gateway.exposition().contains("job=\"b\""));
 }

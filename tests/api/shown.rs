@@ -1,10 +1,13 @@
 //! One group, and the overview of all TTLs.
 
 use serde_json::{Value, json};
+use tidegate::clock::Clock;
+use tidegate::store::Place;
 use tidegate::ttl::{Ttl, TtlPolicy};
 
 use crate::client::{admin, fails, get, jobs, ok};
 use crate::harness::{Gateway, Options, SECOND};
+use crate::support::in_process::InProcess;
 
 #[test]
 fn a_group_is_shown_with_its_families_pusher_and_last_error() {
@@ -134,4 +137,21 @@ fn the_overview_tells_the_policy_and_counts_groups_by_source() {
         json!({"default": 1, "override": 1, "push": 1})
     );
     assert_eq!(overview["next_expiry"], "2026-11-22T03:07:30.5Z");
+}
+
+/// By the machine's clock, of which no two readings are the same: what is made of two of them must
+/// not be another instant at every look.
+#[test]
+fn an_expiry_is_the_same_instant_whenever_it_is_shown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = Place::folder(folder.path().join("store"));
+    let gateway = InProcess::start(place, Clock::system()).expect("a gateway");
+    let answer = gateway.send("PUT", "/metrics/job/a?ttl=1h", "m 1\n");
+    let expires = answer.header("Tidegate-Expires").expect("an expiry");
+    for _ in 0..5 {
+        for path in ["/api/v1/groups", "/api/v1/groups/job/a", "/api/v1/ttl"] {
+            let shown = gateway.send("GET", path, "").text();
+            assert!(shown.contains(expires), "{expires}: {shown}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Addresses and methods: what is found, what is refused and in which words, what is redirected.
 
 use crate::harness::Gateway;
-use crate::support::http::exchange;
+use crate::support::http::{exchange, parse};
 
 #[test]
 fn every_fault_of_an_address_has_the_originals_text() {
@@ -141,4 +141,122 @@ fn broken_escapes_end_the_connection_in_gos_words() {
         );
         assert!(answer.ends_with("\r\n\r\n400 Bad Request"), "{answer}");
     }
+}
+
+/// What comes back for a request sent as it is, with no word about the connection's end: that is
+/// the server's own.
+#[track_caller]
+fn assert_ends(gateway: &Gateway, request: &str, status: &str, text: &str) {
+    let answer = exchange(gateway.address(), request.as_bytes());
+    let answer = String::from_utf8(answer).expect("an answer in ASCII");
+    let line = format!("HTTP/1.1 {status}\r\n");
+    assert!(answer.starts_with(&line), "{request}: {answer}");
+    let end = format!("\r\n\r\n{text}");
+    assert!(answer.ends_with(&end), "{request}: {answer}");
+}
+
+#[test]
+fn a_request_has_one_host_from_http_1_1_on() {
+    let gateway = Gateway::start();
+    let missing = "400 Bad Request: missing required Host header";
+    let many = "400 Bad Request: too many Host headers";
+    for (line, hosts, text) in [
+        ("GET /metrics HTTP/1.1", "", missing),
+        ("PUT /metrics/job/a HTTP/1.1", "", missing),
+        ("GET http://a/metrics HTTP/1.1", "", missing),
+        ("GET /nothing HTTP/1.1", "Host: a\r\nHost: a\r\n", many),
+    ] {
+        let request = format!("{line}\r\n{hosts}Content-Length: 4\r\n\r\na 1\n");
+        assert_ends(&gateway, &request, "400 Bad Request", text);
+    }
+    assert_eq!(gateway.exposition(), "");
+    let old = b"PUT /metrics/job/a HTTP/1.0\r\nContent-Length: 4\r\n\r\na 1\n";
+    let answer = parse(&exchange(gateway.address(), old), false);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[test]
+fn a_transfer_coding_that_nobody_would_undo_is_refused() {
+    let gateway = Gateway::start();
+    let put = |coding: &str| {
+        format!("PUT /metrics/job/a HTTP/1.1\r\nHost: a\r\n{coding}\r\n4\r\na 1\n\r\n0\r\n\r\n")
+    };
+    for coding in [
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+    ] {
+        let text = "Unsupported transfer encoding";
+        assert_ends(&gateway, &put(coding), "501 Not Implemented", text);
+    }
+    assert_eq!(gateway.exposition(), "");
+    let chunked = put("Transfer-Encoding: Chunked\r\nConnection: close\r\n");
+    let answer = parse(&exchange(gateway.address(), chunked.as_bytes()), false);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[test]
+fn a_bad_address_is_told_before_the_body_is_asked_for() {
+    let gateway = Gateway::start();
+    let text = "improper label name \"1x\"\n";
+    let request = "PUT /metrics/job/a/1x/1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\
+                   Content-Length: 4000000\r\n\r\n";
+    assert_ends(&gateway, request, "400 Bad Request", text);
+    assert_eq!(gateway.exposition(), "");
+}
+
+/// As `curl` sends what was typed.
+#[test]
+fn an_address_may_have_bytes_that_should_have_been_escaped() {
+    let gateway = Gateway::start();
+    let job = "a<b>`{}^|\\\"#c\u{e9}";
+    let path = format!("/metrics/job/{job}?x=\"<>`{{}}#");
+    let answer = gateway.send("PUT", &path, &[], "m 1\n");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let shown = job.replace('\\', "\\\\").replace('"', "\\\"");
+    let shown = format!("# TYPE m untyped\nm{{instance=\"\",job=\"{shown}\"}} 1\n");
+    assert_eq!(gateway.pushed(), shown);
+    let matching = gateway.send("GET", "/api/v1/groups?match[]={job=~\"a<b>.*\"}", &[], "");
+    assert_eq!(matching.status, 200, "{}", matching.text());
+    assert!(
+        matching.text().contains("\"pushes\":1"),
+        "{}",
+        matching.text()
+    );
+}
+
+#[test]
+fn a_client_that_does_not_escape_gets_a_connection_for_each_request() {
+    let gateway = Gateway::start();
+    let put = "PUT /metrics/job/<1> HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na 1\n";
+    let next = "PUT /metrics/job/b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na 1\n";
+    // Without a word about the end from this side.
+    let answer = exchange(gateway.address(), [put, next].concat().as_bytes());
+    let answer = parse(&answer, false);
+    let seen = (answer.status, answer.header("Connection"), answer.text());
+    assert_eq!(seen, (200, Some("close"), String::new()));
+    assert!(gateway.pushed().contains("job=\"<1>\""));
+    assert!(!gateway.pushed().contains("job=\"b\""));
+}
+
+/// There nothing knows where a line begins, and the HTTP library takes a number sign for the
+/// beginning of a fragment and refuses the rest.
+#[test]
+fn later_requests_of_a_connection_have_to_be_escaped() {
+    let gateway = Gateway::start();
+    let first = "GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n";
+    let put = |group: &str| {
+        let put = format!(
+            "{first}PUT /metrics/job/{group} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+             Content-Length: 4\r\n\r\na 1\n"
+        );
+        let answers = exchange(gateway.address(), put.as_bytes());
+        let answers = String::from_utf8(answers).expect("answers in ASCII");
+        let (_, second) = answers.rsplit_once("HTTP/1.1 ").expect("two answers");
+        second[..3].to_owned()
+    };
+    assert_eq!(put("<"), "400");
+    assert_eq!(put("a#b"), "200");
+    assert_eq!(put("%3C%23"), "200");
+    let shown = "# TYPE a untyped\na{instance=\"\",job=\"a\"} 1\na{instance=\"\",job=\"<#\"} 1\n";
+    assert_eq!(gateway.pushed(), shown);
 }

@@ -218,17 +218,3 @@ fn head_is_get_without_the_body() {
         assert_eq!(head.header(kind), got.header(kind), "{path}");
     }
 }
-
-/// A number sign begins a fragment, which no part of a request's target is: the HTTP
-/// library drops it. The Pushgateway takes it for a part of the job.
-#[test]
-fn what_follows_a_number_sign_is_no_part_of_the_address() {
-    let gateway = Gateway::start();
-    gateway.put("job/a/x/1#y/2", "m 1\n");
-    gateway.put("job/b%23c", "m 1\n");
-    assert_eq!(
-        gateway.pushed(),
-        "# TYPE m untyped\nm{instance=\"\",job=\"a\",x=\"1\"} 1\n\
-         m{instance=\"\",job=\"b#c\"} 1\n"
-    );
-}

@@ -7,6 +7,7 @@ mod support;
 mod held;
 mod operator;
 mod servers;
+mod trusted;
 
 use std::process::Command;
 

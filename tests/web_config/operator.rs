@@ -3,6 +3,8 @@
 
 use std::process::{Command, Output};
 
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, SanType, date_time_ymd};
+
 use crate::ALICE;
 use crate::servers::{Folder, Server, TLS, local};
 use crate::support::process::server_binary;
@@ -69,6 +71,49 @@ fn the_subcommands_show_a_gateway_that_asks_for_it_their_certificate() {
         // The gateway's own certificate is looked at all the same.
         let (code, _, errors) = list(&server, &folder, &known[1..]);
         assert_ne!(code, Some(0), "{errors}");
+    }
+}
+
+#[test]
+fn a_gateway_is_trusted_by_its_own_certificate_if_that_is_good() {
+    let (folder, _) = Folder::new();
+    folder.self_signed("other", |_| {});
+    for (fault, change) in [
+        ("", (|_| {}) as fn(&mut CertificateParams)),
+        ("", |params| params.is_ca = IsCa::NoCa),
+        ("certificate expired", |params| {
+            params.not_before = date_time_ymd(2001, 1, 1);
+            params.not_after = date_time_ymd(2002, 1, 1);
+        }),
+        ("not valid for name \"127.0.0.1\"", |params| {
+            params.subject_alt_names = vec![SanType::DnsName("a.b".try_into().expect("ASCII"))];
+        }),
+        ("its extended key usage does not allow this", |params| {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        }),
+    ] {
+        folder.self_signed("server", change);
+        for rest in ["", "  max_version: TLS12\n"] {
+            let server = Server::start(&folder, &format!("{TLS}{rest}"));
+            let (code, _, errors) = list(&server, &folder, &[("ca-file", "server.pem")]);
+            assert!(errors.contains(fault), "{fault}: {errors}");
+            assert_eq!(code, Some(i32::from(!fault.is_empty())), "{errors}");
+            let by_curl = server.curl("/-/ready", &["--cacert", "server.pem"]).status;
+            assert_eq!(by_curl == 200, fault.is_empty(), "{fault}");
+            // Reached, and not trusted: refused, not away.
+            let (code, _, errors) = list(&server, &folder, &[("ca-file", "other.pem")]);
+            assert_eq!(code, Some(1), "{errors}");
+            let words = format!(
+                "tidegate: error: https://{}: its certificate is not trusted: ",
+                server.address
+            );
+            assert!(errors.starts_with(&words), "{errors}");
+            eventually(LIMIT, "a line on who mistrusts it", || {
+                let log = server.daemon.log();
+                let told = log.contains("a client does not take our certificate");
+                told.then_some(()).ok_or(log)
+            });
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
+};
 use tempfile::TempDir;
 
 use crate::support::daemon::Daemon;
@@ -17,6 +19,17 @@ pub(crate) struct Folder(TempDir);
 
 /// An authority that signs certificates.
 pub(crate) struct Authority(Issuer<'static, KeyPair>);
+
+impl Authority {
+    /// The one of this name that has this key, its certificate being elsewhere.
+    pub(crate) fn of(name: &str, key: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::from_pem(key).expect("a key");
+        Self(Issuer::new(params, key))
+    }
+}
 
 impl Folder {
     pub(crate) fn new() -> (Self, Authority) {
@@ -47,6 +60,27 @@ impl Folder {
         let certificate = params.self_signed(&key).expect("a certificate");
         self.write(&format!("{name}.pem"), &certificate.pem());
         Authority(Issuer::new(params, key))
+    }
+
+    /// A certificate that signed itself, in `NAME.pem` and `NAME.key`: that of an authority,
+    /// as `openssl req -x509` makes them, unless `change` says otherwise.
+    pub(crate) fn self_signed(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.subject_alt_names = vec![local()];
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        self.write(&format!("{name}.key"), &key.serialize_pem());
+        self.write(&format!("{name}.pem"), &certificate.pem());
+    }
+
+    /// `NAME.pem` with what all of these have in theirs.
+    pub(crate) fn listed(&self, name: &str, others: &[&str]) {
+        let read = |other: &&str| fs::read_to_string(self.file(&format!("{other}.pem")));
+        let texts: Result<String, _> = others.iter().map(read).collect();
+        self.write(&format!("{name}.pem"), &texts.expect("certificates"));
     }
 
     /// A certificate for these names, in `NAME.pem` and `NAME.key`.
@@ -127,6 +161,13 @@ impl Server {
     /// The same without TLS.
     pub(crate) fn plain_curl(&self, path: &str, arguments: &[&str]) -> Answer {
         self.curl_at(&format!("http://{}{path}", self.address), arguments)
+    }
+
+    /// Whether curl is let in with `NAME.pem` and `NAME.key`.
+    pub(crate) fn lets_in(&self, name: &str, arguments: &[&str]) -> bool {
+        let (cert, key) = (format!("{name}.pem"), format!("{name}.key"));
+        let shown = ["--cert", cert.as_str(), "--key", key.as_str()];
+        self.curl("/-/ready", &[&shown, arguments].concat()).status == 200
     }
 
     fn curl_at(&self, url: &str, arguments: &[&str]) -> Answer {

@@ -9,13 +9,14 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
     SignatureScheme,
 };
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::names::ClientAuth;
+use crate::certificates::{self, Listed, Purpose};
 
 /// Lets clients in as `client_auth_type` and `client_allowed_sans` say.
 #[derive(Debug)]
@@ -23,22 +24,32 @@ pub(super) struct Clients {
     auth: ClientAuth,
     /// Whose certificates count, if they are verified at all.
     chain: Option<Arc<dyn ClientCertVerifier>>,
+    /// Those that need nobody's signature.
+    listed: Listed,
     /// One of these names has to be in the certificate; empty: any will do.
     allowed: Vec<String>,
     provider: Arc<CryptoProvider>,
 }
 
 impl Clients {
-    /// `roots` counts only where certificates are verified.
+    /// `authorities` counts only where certificates are verified.
     ///
     /// # Errors
-    /// If there is no CA in `roots` and one is needed.
+    /// If one of `authorities` cannot be read, or there is none and one is needed.
     pub(super) fn new(
         auth: ClientAuth,
-        roots: RootCertStore,
+        authorities: Vec<CertificateDer<'static>>,
         allowed: Vec<String>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        for (place, authority) in authorities.iter().enumerate() {
+            let added = roots.add(authority.clone());
+            added.map_err(|error| {
+                let reason = certificates::words(&certificates::explained(authority, error));
+                format!("certificate {} in it: {reason}", place + 1)
+            })?;
+        }
         let chain = if auth.verifies() {
             let chain =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
@@ -49,6 +60,7 @@ impl Clients {
         Ok(Self {
             auth,
             chain,
+            listed: Listed::new(authorities),
             allowed,
             provider,
         })
@@ -74,7 +86,14 @@ impl ClientCertVerifier for Clients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if let Some(chain) = &self.chain {
-            chain.verify_client_cert(end_entity, intermediates, now)?;
+            let verdict = match self.listed.verify(end_entity, Purpose::Client, now) {
+                Some(verdict) => verdict.map(drop),
+                None => chain
+                    .verify_client_cert(end_entity, intermediates, now)
+                    .map(drop)
+                    .map_err(|error| certificates::explained(end_entity, error)),
+            };
+            verdict?;
         }
         if self.allowed.is_empty() {
             return Ok(ClientCertVerified::assertion());
@@ -84,8 +103,7 @@ impl ClientCertVerifier for Clients {
             return Ok(ClientCertVerified::assertion());
         }
         let text = format!("could not find allowed SANs in client cert, found: {found:?}");
-        let error = OtherError(Arc::new(std::io::Error::other(text)));
-        Err(CertificateError::Other(error).into())
+        Err(certificates::refused(text))
     }
 
     fn verify_tls12_signature(
@@ -96,6 +114,7 @@ impl ClientCertVerifier for Clients {
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, cert, dss, algorithms)
+            .map_err(|error| certificates::explained(cert, error))
     }
 
     fn verify_tls13_signature(
@@ -106,6 +125,7 @@ impl ClientCertVerifier for Clients {
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, cert, dss, algorithms)
+            .map_err(|error| certificates::explained(cert, error))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -209,6 +209,72 @@ fn certificates_and_keys_have_to_be_there_and_to_fit() {
 }
 
 #[test]
+fn what_is_wrong_with_a_pem_text_is_said_in_words_and_without_its_lines() {
+    let folder = Folder::new();
+    let file = |name: &str| folder.0.path().join(name);
+    let whole = fs::read_to_string(file("cert.pem")).unwrap();
+    let key = fs::read_to_string(file("key.pem")).unwrap();
+    let half = |text: &str| text[..text.len() / 2].to_owned();
+    let begin = |text: &str| text.replacen("-----\n", "", 1);
+    let (cut, open, torn) = (
+        "it is cut off: a -----BEGIN line has no -----END line",
+        "a line that starts with -----BEGIN does not end in -----",
+        "what stands between -----BEGIN and -----END is not base64",
+    );
+    for (text, fault) in [
+        (half(&whole), cut),
+        (begin(&whole), open),
+        (whole.replacen("MII", "M!I", 1), torn),
+    ] {
+        fs::write(file("cert.pem"), text).unwrap();
+        let told = folder.tls("").unwrap_err();
+        let fault = format!("tls_server_config.cert_file: {fault}");
+        assert!(told.ends_with(&fault), "{told}");
+    }
+    fs::write(file("cert.pem"), &whole).unwrap();
+    for (text, fault) in [
+        (half(&key), cut),
+        (begin(&key), open),
+        (key.replacen("MIG", "M!G", 1), torn),
+    ] {
+        fs::write(file("key.pem"), text).unwrap();
+        let told = folder.tls("").unwrap_err();
+        let fault = format!("key_file: there is no private key in it: {fault}");
+        assert!(told.ends_with(&fault), "{told}");
+    }
+}
+
+#[test]
+fn a_certificate_of_x509_v1_is_named_as_such() {
+    let folder = Folder::new();
+    let old = include_str!("../../../tests/web_config/v1.pem");
+    fs::write(folder.0.path().join("old.pem"), old).unwrap();
+    let key = include_str!("../../../tests/web_config/v1.key");
+    fs::write(folder.0.path().join("old.key"), key).unwrap();
+    let told = folder.load("tls_server_config: {cert_file: old.pem, key_file: old.key}");
+    let fault = "tls_server_config.cert_file: the certificate in it cannot be used: \
+                 it is an X.509 v1 certificate, and only v3 is taken";
+    assert!(
+        told.as_ref().is_err_and(|told| told[0].ends_with(fault)),
+        "{told:?}"
+    );
+    // As an authority it will do; who shows it will not be let in.
+    let both = [
+        &fs::read_to_string(folder.0.path().join("cert.pem")).unwrap(),
+        old,
+    ]
+    .concat();
+    fs::write(folder.0.path().join("both.pem"), both).unwrap();
+    let config = folder.load(
+        "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_ca_file: both.pem, \
+         client_auth_type: RequireAndVerifyClientCert}",
+    );
+    let notice = "tls_server_config.client_ca_file: certificate 2 in it is not of X.509 v3: \
+                  a client that shows it is refused";
+    assert_eq!(config.unwrap().notices, [notice]);
+}
+
+#[test]
 fn pem_may_stand_in_the_file_itself() {
     let folder = Folder::new();
     let pem = |name: &str| {

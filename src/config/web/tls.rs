@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use rustls::server::WantsServerCert;
-use rustls::{ConfigBuilder, ProtocolVersion, RootCertStore, ServerConfig, version};
+use rustls::{ConfigBuilder, ProtocolVersion, ServerConfig, version};
 
 use super::SeenFile;
 use super::clients::Clients;
@@ -13,7 +14,7 @@ use super::names::{self, ClientAuth, Suite};
 use crate::config::read_bytes;
 use crate::config::reader::{FileFaults, Known, Placed, Reader, kind};
 use crate::config::yaml::{Key, Node, Place, Value};
-use crate::crypto;
+use crate::{certificates, crypto};
 
 const PATH: &str = "tls_server_config";
 const KEYS: Known = &[
@@ -346,6 +347,7 @@ impl<'n> Section<'_, 'n, '_, '_, '_, '_> {
         let builder = self.good(self.place, "", builder);
         let builder = self.with_clients(builder?, clients, &provider);
         let (chain, secret) = (chain?, secret?);
+        self.good(cert.place, cert.key, certificates::usable(&chain))?;
         let pair = crypto::fitting(&chain, &secret, &provider);
         self.good(key.place, key.key, pair)?;
         let config = builder?.with_single_cert(chain, secret);
@@ -363,21 +365,32 @@ impl<'n> Section<'_, 'n, '_, '_, '_, '_> {
         if clients.auth == ClientAuth::None {
             return Some(builder.with_no_client_auth());
         }
-        let (place, key, roots) = match &clients.authorities {
-            None => (self.place, "", Ok(RootCertStore::empty())),
-            Some(pem) => (pem.place, pem.key, roots(&pem.text)),
+        let (place, key, listed) = match &clients.authorities {
+            None => (self.place, "", Ok(Vec::new())),
+            Some(pem) => (pem.place, pem.key, crypto::certificates(&pem.text)),
         };
-        let roots = self.good(place, key, roots)?;
-        let clients = Clients::new(clients.auth, roots, clients.allowed, Arc::clone(provider));
+        let listed = self.good(place, key, listed)?;
+        if clients.auth.verifies() {
+            self.notices.extend(of_old(key, &listed));
+        }
+        let clients = Clients::new(clients.auth, listed, clients.allowed, Arc::clone(provider));
         let clients = self.good(place, key, clients)?;
         Some(builder.with_client_cert_verifier(Arc::new(clients)))
     }
 }
 
-fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in crypto::certificates(pem)? {
-        roots.add(certificate).map_err(|error| error.to_string())?;
-    }
-    Ok(roots)
+/// What clients are told late: a certificate of the list that one of them may show, and that is
+/// of a version that is not taken. Others that it has signed are let in all the same.
+fn of_old(key: &str, listed: &[CertificateDer<'_>]) -> Option<String> {
+    let is_old =
+        |certificate| certificates::version(certificate).is_some_and(|version| version < 3);
+    let places = listed.iter().enumerate();
+    let places = places.filter(|(_, certificate)| is_old(certificate));
+    let places: Vec<_> = places.map(|(place, _)| (place + 1).to_string()).collect();
+    (!places.is_empty()).then(|| {
+        format!(
+            "{PATH}.{key}: certificate {} in it is not of X.509 v3: a client that shows it is refused",
+            places.join(", ")
+        )
+    })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::object::Spelled;
 use super::query::Query;
 use super::shape::{self, Now};
 use super::{ApiError, Outcome};
@@ -36,31 +37,16 @@ pub(super) struct PauseBody {
     reason: String,
 }
 
-/// A duration as text, or a number of seconds.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Spelled {
-    Text(String),
-    Seconds(u64),
-}
-
 impl Spelled {
-    fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Seconds(seconds) => seconds.to_string(),
-        }
-    }
-
     fn ttl(&self, field: &str) -> Result<Ttl, ApiError> {
-        let text = self.text();
+        let Self(text) = self;
         text.parse()
             .map_err(|fault| ApiError::bad(format!("{field} {text:?}: {fault}")))
     }
 
     fn lasts(&self) -> Result<std::time::Duration, ApiError> {
-        let text = self.text();
-        let parsed = duration::parse(&text);
+        let Self(text) = self;
+        let parsed = duration::parse(text);
         let parsed = parsed.map_err(|fault| ApiError::bad(format!("for {text:?}: {fault}")))?;
         if parsed.is_zero() {
             return Err(ApiError::bad("for is zero: leave it out for no end"));

@@ -12,6 +12,7 @@ use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
+use super::object::{Object, Spelled, object};
 use super::{ApiError, Outcome, body_error, shape};
 use crate::format::name::NameRule;
 use crate::format::text_read;
@@ -31,24 +32,24 @@ use crate::ttl::{Ttl, TtlPolicy};
 #[serde(deny_unknown_fields)]
 struct BatchBody {
     #[serde(deserialize_with = "groups")]
-    groups: Vec<GroupBody>,
+    groups: Vec<Object<GroupBody>>,
 }
 
 /// The groups up to one too many, since each takes far more memory than the shortest text.
-fn groups<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GroupBody>, D::Error> {
+fn groups<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Object<GroupBody>>, D::Error> {
     deserializer.deserialize_seq(GroupsVisitor)
 }
 
 struct GroupsVisitor;
 
 impl<'de> Visitor<'de> for GroupsVisitor {
-    type Value = Vec<GroupBody>;
+    type Value = Vec<Object<GroupBody>>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a list of groups")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<GroupBody>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Object<GroupBody>>, A::Error> {
         let mut groups = Vec::new();
         while groups.len() <= BATCH_GROUPS
             && let Some(group) = seq.next_element()?
@@ -70,7 +71,7 @@ struct GroupBody {
     #[serde(default)]
     method: BatchMethod,
     /// The push's own TTL.
-    ttl: Option<String>,
+    ttl: Option<Spelled>,
     /// Metrics in the text format.
     #[serde(default)]
     body: String,
@@ -122,11 +123,24 @@ impl fmt::Display for Labels {
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(try_from = "String")]
 enum BatchMethod {
     #[default]
     Put,
     Post,
+}
+
+/// From a text: what serde derives for an enum takes an object, too.
+impl TryFrom<String> for BatchMethod {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "PUT" => Ok(Self::Put),
+            "POST" => Ok(Self::Post),
+            _ => Err(format!("a group is pushed by PUT or POST, not {text:?}")),
+        }
+    }
 }
 
 /// Stores all pushes of a batch, or none.
@@ -187,8 +201,7 @@ impl Work {
     fn prepare_all(&self, received: Received) -> Result<Vec<PreparedPush>, ApiError> {
         let whole = inflate(&self.headers, received).map_err(body_error)?;
         let Whole { bytes, mut share } = whole;
-        let batch: BatchBody = serde_json::from_slice(&bytes)
-            .map_err(|error| ApiError::bad(format!("the body: {error}")))?;
+        let batch: BatchBody = object(&bytes)?;
         if batch.groups.len() > BATCH_GROUPS {
             return Err(too_large(format!(
                 "more than {BATCH_GROUPS} groups in one request"
@@ -196,7 +209,7 @@ impl Work {
         }
         let mut prepared = Vec::with_capacity(batch.groups.len());
         let mut made = 0;
-        for (at, group) in batch.groups.iter().enumerate() {
+        for (at, Object(group)) in batch.groups.iter().enumerate() {
             let push = prepare_one(at, group, self)?;
             made += push.bytes();
             if made > RENDERED_BYTES {
@@ -227,7 +240,7 @@ fn prepare_one(at: usize, group: &GroupBody, work: &Work) -> Result<PreparedPush
     let bad = |text: String| ApiError::bad(format!("group {at} {key}: {text}"));
     let ttl: Option<Ttl> = match &group.ttl {
         None => None,
-        Some(text) => Some(
+        Some(Spelled(text)) => Some(
             text.parse()
                 .map_err(|fault| bad(format!("ttl {text:?}: {fault}")))?,
         ),

@@ -9,6 +9,7 @@ mod groups;
 mod lists;
 mod matching;
 mod metrics;
+mod object;
 mod overview;
 mod pages;
 mod query;
@@ -44,6 +45,7 @@ use crate::state::{Refused, State};
 pub(super) use groups::state_of;
 pub(super) use lists::Lists;
 pub(super) use matching::delete_all;
+use object::object;
 pub(super) use query::Query;
 use route::{Original, Own, Route};
 pub(super) use shape::{GroupState, Now};
@@ -286,7 +288,7 @@ async fn json<T: DeserializeOwned>(
     } else {
         bytes.as_slice()
     };
-    serde_json::from_slice(bytes).map_err(|error| ApiError::bad(format!("the body: {error}")))
+    object(bytes)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]

@@ -13,15 +13,17 @@ use crate::ttl::{Hold, Schedule, Suspension, Ttl};
 /// What time it is for one answer.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct Now {
+    /// The wall clock at `ttl`.
     pub(in crate::http) wall: UnixNanos,
     pub(in crate::http) ttl: UnixNanos,
 }
 
 impl Now {
     pub(in crate::http) fn of(state: &State) -> Self {
+        let ttl = state.expiry().now();
         Self {
-            wall: state.clock().wall(),
-            ttl: state.expiry().now(),
+            wall: state.clock().wall_of(ttl),
+            ttl,
         }
     }
 

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use rustls::ServerConfig;
 
+use super::handshake_log::HandshakeLog;
 use super::reply;
 use crate::clock::Clock;
 use crate::config::Faults;
@@ -28,6 +29,8 @@ pub struct Gate {
     live: Live,
     rate: Option<Bucket>,
     passwords: Passwords,
+    /// What failed of handshakes.
+    pub(super) handshakes: HandshakeLog,
     clock: Clock,
 }
 
@@ -48,6 +51,7 @@ impl Gate {
             live,
             rate,
             passwords,
+            handshakes: HandshakeLog::new(&clock),
             clock,
         })
     }

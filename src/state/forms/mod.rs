@@ -98,9 +98,10 @@ impl State {
         let source = Source {
             form,
             reading: &look.reading,
-            exposed: self
-                .exposes()
-                .then(|| (self.clock().ttl_now(), self.clock().wall())),
+            exposed: self.exposes().then(|| {
+                let now = self.clock().ttl_now();
+                (now, self.clock().wall_of(now))
+            }),
         };
         let encoded = match (old, look.changed) {
             (Some(old), Changed::Some(changed)) => old.update(&changed, &source),

@@ -49,7 +49,7 @@ impl Judge<'_> {
             ..
         } = &group.schedule;
         let late = self.now.ttl.since(deadline.unwrap_or(self.now.ttl));
-        let at = UnixNanos(self.now.wall.0.saturating_sub(nanos(late)));
+        let at = UnixNanos(self.now.shown.0.saturating_sub(nanos(late)));
         self.judged.expired.push(Expired {
             key: group.key.clone(),
             last_push: group.head.last_push,

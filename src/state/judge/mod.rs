@@ -71,6 +71,8 @@ struct Now {
     horizon: Horizon,
     /// Stamps pushes.
     wall: UnixNanos,
+    /// What the wall clock shows at `ttl`: by it deadlines are told.
+    shown: UnixNanos,
 }
 
 /// What a group holds from now on.
@@ -119,10 +121,12 @@ impl<'a> Judge<'a> {
             view,
             wall,
         } = bench;
+        let ttl = expiry.now();
         let now = Now {
-            ttl: expiry.now(),
+            ttl,
             horizon: expiry.horizon(),
             wall,
+            shown: expiry.wall_of(ttl),
         };
         let staged = Staged::over(store);
         Self {
@@ -264,7 +268,7 @@ impl<'a> Judge<'a> {
             group,
             self.policy,
             self.now.ttl,
-            exposes.then_some(self.now.wall),
+            exposes.then_some(self.now.shown),
         )
     }
 
@@ -277,7 +281,7 @@ impl<'a> Judge<'a> {
         set: &mut Vec<RenderedFamily>,
     ) {
         if self.departed.is_some() {
-            let now = (self.now.ttl, self.now.wall);
+            let now = (self.now.ttl, self.now.shown);
             let rendered = exposed::rendered((schedule.ttl, schedule.deadline), now, identity);
             let is_set = |name: &Arc<str>| rendered.iter().any(|family| family.name == *name);
             removed.extend(exposed::names().into_iter().filter(|name| !is_set(name)));
@@ -314,7 +318,7 @@ impl<'a> Judge<'a> {
     /// When a group on this schedule expires, by the wall clock.
     fn expires(&self, schedule: &Schedule) -> Option<UnixNanos> {
         let left = schedule.deadline?.since(self.now.ttl);
-        self.now.wall.checked_plus(left)
+        self.now.shown.checked_plus(left)
     }
 }
 

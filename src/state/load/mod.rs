@@ -64,7 +64,8 @@ impl Derived {
         clock: &Clock,
         keep: Duration,
     ) -> Result<Departed, ReadError> {
-        let now = (clock.ttl_now(), clock.wall());
+        let ttl = clock.ttl_now();
+        let now = (ttl, clock.wall_of(ttl));
         let mut departed = Departed::default();
         let kept = |ended: &Ended| now.1.since(ended.at) <= keep;
         let page = store.history(u64::MAX, HISTORY_RECORDS, kept)?;
