@@ -99,6 +99,27 @@ struct Hands {
     ttl: UnixNanos,
 }
 
+/// One instant by both times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// TTL time.
+    pub ttl: UnixNanos,
+    /// What the wall clock shows at it: see [`Clock::wall_of`].
+    pub wall: UnixNanos,
+}
+
+impl Now {
+    /// What the wall clock shows at another TTL time, past or to come.
+    pub fn wall_of(self, ttl: UnixNanos) -> UnixNanos {
+        if ttl >= self.ttl {
+            self.wall.plus(ttl.since(self.ttl))
+        } else {
+            let ago = u64::try_from(self.ttl.since(ttl).as_nanos()).unwrap_or(u64::MAX);
+            UnixNanos(self.wall.0.saturating_sub(ago))
+        }
+    }
+}
+
 impl Clock {
     /// The machine's clock. TTL time starts from the wall clock of this moment,
     /// so one process makes one and clones it.
@@ -145,6 +166,13 @@ impl Clock {
         let steps = (ahead + NANOS_PER_MILLI / 2).div_euclid(NANOS_PER_MILLI);
         let wall = i128::from(ttl_time.0) + steps * NANOS_PER_MILLI;
         UnixNanos(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
+    }
+
+    /// This instant by both.
+    pub fn now(&self) -> Now {
+        let ttl = self.ttl_now();
+        let wall = self.wall_of(ttl);
+        Now { ttl, wall }
     }
 
     /// Waits until [`Clock::ttl_now`] is at least `ttl_time`. Cancel safe. After a

@@ -127,7 +127,7 @@ impl Starting {
         };
         let context = Context::new(Arc::clone(&telemetry), limits, doors, site, started);
         let context = Arc::new(context);
-        let server = Server::start(listeners, &context);
+        let server = Server::start(listeners, &context, clock.clone());
         let settings = StateSettings {
             place,
             policy,

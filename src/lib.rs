@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod http;
 mod limited_log;
 pub mod limits;
+mod lock;
 pub mod log;
 pub mod model;
 mod parallel;

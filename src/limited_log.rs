@@ -1,12 +1,13 @@
 //! Log lines of which there may be very many at once: so many in a while, and one more for those
 //! that were left out. A hundred thousand of them must not bury the rest of the log.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use crate::clock::{Clock, UnixNanos};
+use crate::lock::lock;
 
 /// Lines of one kind.
 #[derive(Debug)]
@@ -93,7 +94,7 @@ impl LimitedLog {
     }
 
     fn window(&self) -> MutexGuard<'_, Window> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.window)
     }
 }
 

@@ -3,8 +3,10 @@
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 use std::thread;
+
+use crate::lock::lock;
 
 /// Results of each thread that may wait for those before them.
 const AHEAD: usize = 2;
@@ -65,7 +67,7 @@ pub(crate) fn cores() -> usize {
 type Items<I, R> = Mutex<Option<(I, SyncSender<Receiver<R>>)>>;
 
 fn next<I: Iterator, R>(items: &Items<I, R>) -> Option<(I::Item, SyncSender<R>)> {
-    let mut items = items.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut items = lock(items);
     let (left, queue) = items.as_mut()?;
     let (place, result) = sync_channel(1);
     let taken = left.next().filter(|_| queue.send(result).is_ok());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::handover::{Handover, Piece};
 use crate::limits::{ANSWER_IDLE_TIME, HEADER_TIME, IDLE_TIME};
+use crate::lock::lock;
 
 /// Whether a request is being answered on a connection: then no read times out here.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +97,7 @@ impl Busy {
     }
 
     fn handed(&self) -> MutexGuard<'_, Vec<Then>> {
-        self.0.handed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.handed)
     }
 
     fn is_set(&self) -> bool {

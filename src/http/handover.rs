@@ -6,11 +6,13 @@
 //! not.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
+
+use crate::lock::lock;
 
 use super::connection::{Busy, Then};
 
@@ -96,7 +98,7 @@ impl Handover {
 
     fn change(&self, change: impl FnOnce(&mut Progress)) {
         // What is behind this lock is whole at any moment.
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut lock(&self.0));
     }
 }
 

@@ -1,6 +1,5 @@
 //! The HTTP surface: connections, routes, bodies, replies.
 
-mod accept_failures;
 mod api;
 mod body;
 mod connection;

@@ -1,11 +1,12 @@
 //! The scrapes whose answers are being sent, and how much they may hold together.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio_util::sync::CancellationToken;
 
 use super::handover::Underway;
 use crate::limits::SCRAPE_STALL_TIME;
+use crate::lock::lock;
 use crate::view::{Holding, surplus};
 
 /// All of them, in whatever form, in the order in which they began.
@@ -34,7 +35,7 @@ impl Running {
         cut: &CancellationToken,
         bound: usize,
     ) -> usize {
-        let mut scrapes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scrapes = lock(&self.0);
         scrapes.retain(|scrape| scrape.holding.strong_count() > 0 && !scrape.cut.is_cancelled());
         scrapes.push(Scrape {
             holding: Arc::downgrade(holding),
@@ -52,7 +53,7 @@ impl Running {
     /// Cuts off the scrape whose scraper has taken nothing for longest, if that is at least
     /// [`SCRAPE_STALL_TIME`]; whether there was one. One whose answer is being made is none.
     pub(super) fn cut_stalled(&self) -> bool {
-        let scrapes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let scrapes = lock(&self.0);
         let running = scrapes.iter().filter(|scrape| !scrape.cut.is_cancelled());
         let standing = running.filter_map(|scrape| Some((scrape.answer.standing()?, &scrape.cut)));
         let longest = standing.rev().max_by_key(|(time, _)| *time);

@@ -4,19 +4,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::accept_failures::AcceptFailures;
 use super::connection::Busy;
 use super::context::Context;
 use super::gate::Gate;
 use super::listen::Listener;
 use super::reply;
 use super::session::Connection;
-use crate::limits::{ACCEPT_PAUSE, CONNECTIONS, DRAIN_TIME};
+use crate::clock::Clock;
+use crate::limited_log::LimitedLog;
+use crate::limits::{ACCEPT_LOG_TIME, ACCEPT_PAUSE, CONNECTIONS, DRAIN_TIME};
 
 /// Serves every listener until it is stopped.
 #[derive(Debug)]
@@ -26,16 +28,21 @@ pub struct Server {
     /// Cut every connection, whatever it does.
     cut: CancellationToken,
     gate: Option<Arc<Gate>>,
+    failures: Arc<LimitedLog>,
 }
 
 impl Server {
     /// Begins to serve. Must be called within a tokio runtime.
-    pub fn start(listeners: Vec<Listener>, context: &Arc<Context>) -> Self {
+    pub fn start(listeners: Vec<Listener>, context: &Arc<Context>, clock: Clock) -> Self {
+        let failures = LimitedLog::new(clock, 1, ACCEPT_LOG_TIME, |connections| {
+            tracing::warn!(connections, "more connections could not be accepted");
+        });
         let server = Self {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
             gate: context.gate.clone(),
+            failures,
         };
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         for listener in listeners {
@@ -45,6 +52,7 @@ impl Server {
                 stop: server.stop.clone(),
                 cut: server.cut.clone(),
                 places: Arc::clone(&places),
+                failures: Arc::clone(&server.failures),
             };
             server.tasks.spawn(acceptor.run(listener));
         }
@@ -63,6 +71,7 @@ impl Server {
         if let Some(gate) = &self.gate {
             gate.handshakes.tell_left_out();
         }
+        self.failures.tell_left_out();
     }
 }
 
@@ -72,22 +81,23 @@ struct Acceptor {
     stop: CancellationToken,
     cut: CancellationToken,
     places: Arc<Semaphore>,
+    failures: Arc<LimitedLog>,
 }
 
 impl Acceptor {
     async fn run(self, listener: Listener) {
-        let mut failures = AcceptFailures::default();
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                () = failures.tell_in_time() => continue,
                 accepted = listener.socket.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => self.connection(stream, peer.ip().to_canonical()),
                 Err(error) => {
-                    failures.note(error);
+                    self.failures.line(&Handle::current(), || {
+                        tracing::warn!(%error, "cannot accept connections");
+                    });
                     sleep(ACCEPT_PAUSE).await;
                 }
             }

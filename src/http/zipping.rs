@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, ready};
 use std::vec::IntoIter;
 
@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::scrape::{Done, Frames};
 use crate::limits::CHUNK_BYTES;
+use crate::lock::lock;
 use crate::parallel::cores;
 use crate::view::{Compressor, Member, Zipped, zip};
 
@@ -30,7 +31,7 @@ struct Idle(Mutex<Vec<Compressor>>);
 
 impl Compressors {
     fn get(&self) -> Arc<Idle> {
-        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = lock(&self.0);
         shared.upgrade().unwrap_or_else(|| {
             let idle = Arc::default();
             *shared = Arc::downgrade(&idle);
@@ -41,7 +42,7 @@ impl Compressors {
 
 impl Idle {
     fn work<T>(&self, work: impl FnOnce(&mut Compressor) -> T) -> T {
-        let idle = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = || lock(&self.0);
         let mut compressor = idle().pop().unwrap_or_default();
         let done = work(&mut compressor);
         let mut idle = idle();

@@ -1,10 +1,11 @@
 //! How far expiry has come: TTL time and scrapes, unless it is suspended.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use crate::clock::{Clock, UnixNanos};
+use crate::clock::{self, Clock, UnixNanos};
+use crate::lock::lock;
 use crate::ttl::{Horizon, Suspension, Suspensions};
 
 /// What time it is for expiry; shared by the writer, who moves it, and all readers.
@@ -76,9 +77,9 @@ impl Expiry {
         self.clock.ttl_now()
     }
 
-    /// What the wall clock shows at this TTL time.
-    pub(super) fn wall_of(&self, ttl_time: UnixNanos) -> UnixNanos {
-        self.clock.wall_of(ttl_time)
+    /// This instant by both times.
+    pub(super) fn both(&self) -> clock::Now {
+        self.clock.now()
     }
 
     /// What suspends expiry now.
@@ -192,9 +193,4 @@ impl Drop for Still {
             self.0.sooner.notify_one();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind these locks is whole at any moment.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
-use crate::clock::UnixNanos;
+use crate::clock::{Now, UnixNanos};
 use crate::format::text_write::Identity;
 use crate::model::GroupKey;
 use crate::push::rewrite::{EXPIRED_LAST_PUSH, GROUP_EXPIRY, GROUP_TTL};
@@ -27,28 +27,25 @@ pub(super) fn names() -> [Arc<str>; 2] {
     [Arc::clone(&TTL.name), Arc::clone(&EXPIRY.name)]
 }
 
-/// TTL and expiry of a group with this TTL and deadline, when TTL time is `ttl` and the wall clock
-/// shows `wall`. One that never expires has a TTL of `+Inf` and no expiry.
+/// TTL and expiry of a group with this TTL and deadline. One that never expires has a TTL of
+/// `+Inf` and no expiry.
 pub(super) fn samples(
     (of, deadline): (Ttl, Option<UnixNanos>),
-    (ttl, wall): (UnixNanos, UnixNanos),
+    now: Now,
 ) -> impl Iterator<Item = GroupSample> {
     let seconds = match of {
         Ttl::Never => f64::INFINITY,
         Ttl::After(span) => span.as_secs_f64(),
     };
-    let expiry = deadline.map(|deadline| {
-        let late = u64::try_from(ttl.since(deadline).as_nanos()).unwrap_or(u64::MAX);
-        let at = wall.plus(deadline.since(ttl)).0.saturating_sub(late);
-        EXPIRY.sample(UnixNanos(at).as_seconds_f64())
-    });
+    let expiry = deadline.map(|deadline| now.wall_of(deadline).as_seconds_f64());
+    let expiry = expiry.map(|at| EXPIRY.sample(at));
     std::iter::once(TTL.sample(seconds)).chain(expiry)
 }
 
 /// The same, rendered.
 pub(super) fn rendered(
     life: (Ttl, Option<UnixNanos>),
-    now: (UnixNanos, UnixNanos),
+    now: Now,
     identity: &Identity,
 ) -> Vec<RenderedFamily> {
     let samples = samples(life, now);

@@ -1,7 +1,7 @@
 //! The handle that everyone else holds: asks the writer, reads the view.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::clock::{Clock, UnixNanos};
 use crate::format::form::Form;
 use crate::limits::{CLOCK_DRIFT, QUEUE_TIME, READERS};
+use crate::lock::lock;
 use crate::model::GroupKey;
 use crate::store::Store;
 use crate::telemetry::{ExpiryNumbers, Telemetry};
@@ -221,17 +222,15 @@ impl State {
 
     /// How expiry stands at a snapshot.
     pub fn expiry_numbers(&self, snapshot: &Snapshot) -> ExpiryNumbers {
-        let now = self.expiry().now();
-        let next = self.next_expiry().map(|deadline| {
-            let left = deadline.since(now);
-            self.clock.wall_of(now).plus(left).as_seconds_f64()
-        });
+        let now = self.clock.now();
+        let next = self.next_expiry();
+        let next = next.map(|deadline| now.wall_of(deadline.max(now.ttl)).as_seconds_f64());
         let sources = snapshot.by_source().iter();
         let default_seconds = match self.policy().default {
             Ttl::Never => f64::INFINITY,
             Ttl::After(ttl) => ttl.as_secs_f64(),
         };
-        let passed = self.view().count_passed(now);
+        let passed = self.view().count_passed(now.ttl);
         ExpiryNumbers {
             default_seconds,
             groups: sources
@@ -367,9 +366,4 @@ impl State {
         // Dropped unanswered: the writer ended, or a publication was lost with its thread.
         answered.await.unwrap_or_else(|_| Err(closing()))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind these locks is whole at any moment.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! What changes by time alone: an override ends, and its group has another TTL from then on.
 
-use crate::clock::UnixNanos;
+use crate::clock::{Now, UnixNanos};
 use crate::format::text_write::Identity;
 use crate::ttl::TtlPolicy;
 use crate::view::{Change, GroupId, Later, Life};
@@ -9,13 +9,13 @@ use super::exposed;
 use super::index::Group;
 
 /// What becomes of this group when its override ends, if that is to come and makes a
-/// difference; the deadline has it in it already. `now` is TTL time; `exposed` the wall clock
-/// at it, if TTLs are shown as series.
+/// difference; the deadline has it in it already. `now` is TTL time; `exposed` the same by both
+/// times, if TTLs are shown as series.
 pub(super) fn later(
     (id, group): (GroupId, &Group),
     policy: &TtlPolicy,
     now: UnixNanos,
-    exposed: Option<UnixNanos>,
+    exposed: Option<Now>,
 ) -> Option<Later> {
     let pinned = group.pinned.as_deref()?;
     let at = pinned.until.filter(|until| *until > now)?;
@@ -25,8 +25,8 @@ pub(super) fn later(
         return None;
     }
     let identity = || Identity::new(&group.key);
-    let set = exposed
-        .map(|wall| exposed::rendered((schedule.ttl, schedule.deadline), (now, wall), &identity()));
+    let life = (schedule.ttl, schedule.deadline);
+    let set = exposed.map(|now| exposed::rendered(life, now, &identity()));
     let life = Life {
         ttl: schedule.ttl,
         source: schedule.source,

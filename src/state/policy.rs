@@ -1,8 +1,9 @@
 //! The TTL rules in force, and how others take their place.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::expiry::Still;
+use crate::lock::lock;
 use crate::ttl::TtlPolicy;
 
 /// The TTL rules that readers go by.
@@ -25,13 +26,13 @@ impl InForce {
 
     pub(super) fn get(&self) -> Arc<TtlPolicy> {
         // What is behind this lock is whole at any moment.
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.0))
     }
 
     /// From now on readers go by the new rules, and then expiry goes on.
     pub(super) fn switch(&self, switch: Switch) {
         let Switch { policy, still } = switch;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+        *lock(&self.0) = policy;
         drop(still);
     }
 }

@@ -1,10 +1,11 @@
 //! What follows from scrapes: what was held for them may expire, and TTLs may prove too short.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::clock::UnixNanos;
+use crate::lock::lock;
 #[cfg(doc)]
 use crate::ttl::Horizon;
 
@@ -90,9 +91,4 @@ impl State {
 /// Twice the scrape interval.
 fn short_ttl(scrapers: &Scrapers) -> Duration {
     scrapers.interval().unwrap_or_default().saturating_mul(2)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind these locks is whole at any moment.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

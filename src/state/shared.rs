@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
+use crate::lock::lock;
 use crate::store::{Moment, ReadError, Store};
 
 /// The open store; empty while it is being reopened after a failed commit, which
@@ -81,7 +82,7 @@ impl SharedStore {
 
 impl Readers {
     fn lock(&self) -> MutexGuard<'_, usize> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.count)
     }
 }
 

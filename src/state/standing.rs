@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::clock::UnixNanos;
+use crate::clock::Now;
 use crate::store::Listed;
 use crate::ttl::{Horizon, Schedule, TtlPolicy, is_expired};
 use crate::view::View;
@@ -14,10 +14,8 @@ use super::request::Refused;
 /// What groups are judged by in one answer.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// TTL time.
-    pub now: UnixNanos,
-    /// The wall clock at it.
-    pub wall: UnixNanos,
+    /// The instant of the judgement.
+    pub now: Now,
     policy: Arc<TtlPolicy>,
     horizon: Horizon,
     /// Knows which pushes have been scraped: the store knows nothing of scrapes.
@@ -28,13 +26,11 @@ impl State {
     /// How things stand now.
     pub fn standing(&self) -> Standing {
         // The time first: see `State::set_policy`.
-        let now = self.expiry().now();
-        let wall = self.clock().wall_of(now);
+        let now = self.clock().now();
         let horizon = self.expiry().horizon();
         let policy = self.policy();
         Standing {
             now,
-            wall,
             policy,
             horizon,
             view: Arc::clone(self.view()),
@@ -51,7 +47,7 @@ impl State {
         let mut groups = 0;
         let listed = self.read(|store| {
             store.list(|listed| {
-                let new = listed.schedule(policy, standing.now);
+                let new = listed.schedule(policy, standing.now.ttl);
                 // By time, since pushes have no numbers in the store: near enough for a
                 // question about what is not so yet.
                 let scraped = last_scrape.is_some_and(|scrape| listed.head.clock_start <= scrape);
@@ -74,7 +70,7 @@ impl Standing {
 
     /// The TTL in force of a group; `None`: it has expired, and is in no answer.
     pub fn judge(&self, listed: &Listed) -> Option<Schedule> {
-        let schedule = listed.schedule(&self.policy, self.now);
+        let schedule = listed.schedule(&self.policy, self.now.ttl);
         let may_be_held = schedule.hold.is_some() && is_expired(schedule.deadline, self.horizon.at);
         // As of the horizon: a push that came after it has a higher number.
         let pushed = may_be_held.then(|| self.view.held_push(&listed.key));
@@ -85,6 +81,6 @@ impl Standing {
     /// Whether a group on this schedule that is there would not be, but for a suspension or
     /// the scrape it waits for.
     pub fn is_overdue(&self, schedule: &Schedule) -> bool {
-        is_expired(schedule.deadline, self.now)
+        is_expired(schedule.deadline, self.now.ttl)
     }
 }

@@ -5,10 +5,12 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, StorageBackend};
+
+use crate::lock::lock;
 
 use super::disk::{clear_unborn, renew};
 use super::trial::TrialDisk;
@@ -146,10 +148,6 @@ impl fmt::Debug for Place {
 
 fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
-}
-
-fn lock(opened: &Opened) -> MutexGuard<'_, Option<(u64, u64)>> {
-    opened.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn open_file(path: &Path, opened: &Opened) -> io::Result<FileBackend> {

@@ -8,9 +8,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use redb::{BackendError, StorageBackend};
+
+use crate::lock::lock;
 
 use super::disk::is_unborn;
 
@@ -47,7 +49,7 @@ impl<B: StorageBackend> TrialDisk<B> {
     }
 
     fn overlay(&self) -> MutexGuard<'_, Overlay> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.written)
     }
 
     /// The bytes of one page as of now; zeros beyond what shows of the real disk.

@@ -9,9 +9,10 @@ mod process;
 mod quantiles;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
+use crate::lock::lock;
 use quantiles::Quantiles;
 
 pub use catalogue::{own_help, own_kind};
@@ -277,7 +278,7 @@ impl Telemetry {
     /// Numbers only ever grow or are set, so that a panic elsewhere while the lock
     /// was held leaves nothing half done that a reader could stumble over.
     fn numbers(&self) -> MutexGuard<'_, Numbers> {
-        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.numbers)
     }
 }
 

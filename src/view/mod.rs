@@ -22,7 +22,7 @@ mod snapshot;
 mod ttls;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +30,7 @@ use bytes::Bytes;
 use crate::clock::UnixNanos;
 use crate::format::form::Form;
 use crate::format::name::is_metric_name;
+use crate::lock::lock;
 use crate::model::{GroupKey, Kind};
 use crate::ttl::Horizon;
 use family::Family;
@@ -242,7 +243,7 @@ impl View {
 
     fn lock(&self) -> MutexGuard<'_, Content> {
         // A panic under this lock would be a defect; the text itself stays whole lines.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::object::Spelled;
 use super::query::Query;
-use super::shape::{self, Now};
+use super::shape;
 use super::{ApiError, Outcome};
 use crate::duration;
 use crate::http::to_the_end::to_the_end;
@@ -172,7 +172,7 @@ fn suspended(state: &State, done: Done) -> Value {
         Done::Suspended { pause } => pause,
         _ => None,
     };
-    let now = Now::of(state);
+    let now = state.clock().now();
     let paused = pause.map_or(Value::Null, |pause| json!(shape::paused(&pause, now)));
     json!({ "paused": paused })
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::cursor::Cursor;
 use super::query::Query;
-use super::shape::{self, GroupState, Now};
+use super::shape::{self, GroupState};
 use super::{ApiError, Outcome, lists, pages, read};
 use crate::clock::UnixNanos;
 use crate::http::context::Context;
@@ -105,12 +105,12 @@ pub(super) async fn list(context: &Arc<Context>, state: &Arc<State>, query: &Que
         return history(state, asked).await;
     }
     let standing = state.standing();
-    let now = standing.now;
+    let now = standing.now.ttl;
     if asked.sort == Sort::Key {
         let (page, next) = read(state, move |store| {
             pages::by_key(store, &asked.pages, |listed| {
                 let (schedule, state) = shown(listed, &asked, &standing)?;
-                Some(shape::group(listed, &schedule, state, Now::at(&standing)))
+                Some(shape::group(listed, &schedule, state, standing.now))
             })
         })
         .await?;
@@ -197,7 +197,7 @@ fn page(
             next = Some(at);
             return ControlFlow::Break(());
         }
-        page.push(shape::group(&listed, &schedule, state, Now::at(standing)));
+        page.push(shape::group(&listed, &schedule, state, standing.now));
         ControlFlow::Continue(())
     })?;
     Ok((page, next))
@@ -235,7 +235,7 @@ pub(super) async fn detail(state: &Arc<State>, key: GroupKey) -> Outcome {
     let shown = found.and_then(|detail| {
         let schedule = standing.judge(&detail.listed)?;
         let state = state_of(&standing, &schedule);
-        let now = Now::at(&standing);
+        let now = standing.now;
         Some(shape::detail(&detail, &schedule, state, now))
     });
     let shown = shown.ok_or_else(|| ApiError::not_found(format!("no group {key}")))?;

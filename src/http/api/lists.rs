@@ -6,11 +6,12 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::cursor::Cursor;
 use crate::clock::UnixNanos;
 use crate::limits::{LIST_TIME, LISTS, LISTS_BYTES};
+use crate::lock::lock;
 use crate::model::GroupKey;
 
 /// The lists of which somebody has seen the first page and not the last.
@@ -47,7 +48,7 @@ impl Lists {
     /// Keeps a list; its number. Others go if they are too many, too large or too old.
     pub(super) fn keep(&self, asked: String, keys: Arc<[GroupKey]>, now: UnixNanos) -> u64 {
         let bytes = keys.iter().map(bytes_of).sum();
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = lock(&self.0);
         let id = inner.numbers.hash_one(inner.next);
         inner.next += 1;
         inner.bytes += bytes;
@@ -70,7 +71,7 @@ impl Lists {
         asked: &str,
         now: UnixNanos,
     ) -> Option<(Arc<[GroupKey]>, usize)> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = lock(&self.0);
         inner.make_room(now);
         let is_it = |kept: &Kept| kept.id == cursor.value && kept.asked == asked;
         let mut kept = inner

@@ -48,7 +48,7 @@ pub(super) use matching::delete_all;
 use object::object;
 pub(super) use query::Query;
 use route::{Original, Own, Route};
-pub(super) use shape::{GroupState, Now};
+pub(super) use shape::GroupState;
 
 /// One request to the API.
 pub(super) struct ApiRequest {

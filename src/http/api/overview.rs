@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::query::Query;
-use super::shape::{self, Now};
+use super::shape;
 use super::{ApiError, Outcome, pages, read};
 use crate::model::GroupKey;
 use crate::state::{Standing, State};
@@ -17,7 +17,7 @@ use crate::ttl::{Explanation, Schedule, Ttl};
 /// Answers what TTLs there are.
 pub(super) async fn overview(state: &Arc<State>) -> Outcome {
     let warnings = warnings(state).await?;
-    let (now, policy) = (Now::of(state), state.policy());
+    let (now, policy) = (state.clock().now(), state.policy());
     let snapshot = state.snapshot();
     let by_source: BTreeMap<String, usize> = snapshot
         .by_source()
@@ -101,7 +101,7 @@ async fn warnings(state: &Arc<State>) -> Result<Vec<String>, ApiError> {
 /// Why a group that is there has the TTL of this schedule.
 fn explanation(standing: &Standing, listed: &Listed, schedule: &Schedule) -> Explanation {
     let pinned = listed.pinned.as_ref();
-    let pinned = pinned.filter(|pinned| pinned.counts(listed.head.clock_start, standing.now));
+    let pinned = pinned.filter(|pinned| pinned.counts(listed.head.clock_start, standing.now.ttl));
     let policy = standing.policy();
     let explained = policy.explain_with(&listed.key, listed.head.pushed_ttl, pinned);
     Explanation {

@@ -4,47 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::clock::UnixNanos;
+use crate::clock::{Now, UnixNanos};
 use crate::model::GroupKey;
-use crate::state::{Standing, State};
 use crate::store::{End, Ended, GroupDetail, Listed};
 use crate::ttl::{Hold, Schedule, Suspension, Ttl};
-
-/// What time it is for one answer.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct Now {
-    /// The wall clock at `ttl`.
-    pub(in crate::http) wall: UnixNanos,
-    pub(in crate::http) ttl: UnixNanos,
-}
-
-impl Now {
-    pub(in crate::http) fn of(state: &State) -> Self {
-        let ttl = state.expiry().now();
-        Self {
-            wall: state.clock().wall_of(ttl),
-            ttl,
-        }
-    }
-
-    /// The time of what was judged.
-    pub(in crate::http) fn at(standing: &Standing) -> Self {
-        Self {
-            wall: standing.wall,
-            ttl: standing.now,
-        }
-    }
-
-    /// A time in TTL time by the wall clock.
-    pub(in crate::http) fn wall_of(self, ttl: UnixNanos) -> UnixNanos {
-        if ttl >= self.ttl {
-            self.wall.plus(ttl.since(self.ttl))
-        } else {
-            let ago = u64::try_from(self.ttl.since(ttl).as_nanos()).unwrap_or(u64::MAX);
-            UnixNanos(self.wall.0.saturating_sub(ago))
-        }
-    }
-}
 
 /// Whether a group's time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderName, HeaderValue};
 use rustls::ServerConfig;
@@ -13,6 +13,7 @@ use crate::clock::{Clock, UnixNanos};
 use crate::config::Faults;
 use crate::config::web::{self, PasswordHash, RateLimit, Reading, WebConfig};
 use crate::limits::WEB_CONFIG_TIME;
+use crate::lock::lock;
 
 /// Reads the files anew when they have changed, looking at most every
 /// [`WEB_CONFIG_TIME`] and only when somebody asks.
@@ -93,7 +94,7 @@ impl Live {
     }
 
     fn in_force(&self) -> Arc<InForce> {
-        Arc::clone(&self.in_force.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.in_force))
     }
 
     async fn look(&self, look: &mut Look) {
@@ -102,7 +103,7 @@ impl Live {
         // A panic would be a defect; what is in force stays.
         if let Ok(Some(reading)) = tokio::task::spawn_blocking(read).await {
             let next = self.take(&reading);
-            *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+            *lock(&self.in_force) = Arc::new(next);
             look.last = Arc::new(reading);
         }
     }

@@ -2,7 +2,7 @@
 //! remembered.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Mutex as Turn, Semaphore};
 
@@ -10,6 +10,7 @@ use super::basic::Credentials;
 use crate::config::web::PasswordHash;
 use crate::crypto::{Digest, SecretDigests};
 use crate::limits::{PASSWORD_QUEUE, PASSWORDS};
+use crate::lock::lock;
 use crate::telemetry::Telemetry;
 
 /// What became of a password.
@@ -122,7 +123,7 @@ impl Passwords {
         let (hash, known) = (hash.to_owned(), Arc::clone(&self.known));
         let checked = tokio::task::spawn_blocking(move || {
             let is_right = bcrypt::verify(&password, &hash).unwrap_or(false) && is_user;
-            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = lock(&known);
             let verdict = if is_right {
                 known.right.add(digest);
                 Verdict::Right
@@ -138,7 +139,7 @@ impl Passwords {
     }
 
     fn recall(&self, digest: &Digest) -> Option<Verdict> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.known);
         known.verdict(digest)
     }
 }

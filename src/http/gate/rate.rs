@@ -1,9 +1,10 @@
 //! A bound on all requests together.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::clock::UnixNanos;
 use crate::config::web::RateLimit;
+use crate::lock::lock;
 
 /// A bucket of requests that fills up by one every interval.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl Bucket {
     /// Takes a request out; whether there was one.
     pub(super) fn take(&self, now: UnixNanos) -> bool {
         let RateLimit { interval, burst } = self.limit;
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full_at = lock(&self.full_at);
         let after = (*full_at).max(now).plus(interval);
         let taken = after.since(now) <= interval.saturating_mul(burst);
         if taken {

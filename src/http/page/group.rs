@@ -10,8 +10,8 @@ use super::text::{
 };
 use super::value::value;
 use super::{Screen, Shown, frame};
-use crate::clock::UnixNanos;
-use crate::http::api::{ApiError, GroupState, Now, Query, read, state_of};
+use crate::clock::{Now, UnixNanos};
+use crate::http::api::{ApiError, GroupState, Query, read, state_of};
 use crate::http::context::Context;
 use crate::limits::{PAGE_BYTES, PAGE_FAMILIES, PAGE_FIRST_SERIES, PAGE_SERIES};
 use crate::model::all_labels;
@@ -56,7 +56,7 @@ pub(super) async fn group(
     };
     let missing = ApiError::not_found(format!("no group {}", cut(&asked.key.to_string())));
     let standing = state.standing();
-    let now = Now::at(&standing);
+    let now = standing.now;
     let paused = state.expiry().suspensions().is_active(now.ttl);
     // Unpacks the whole group: as few at once as of other large answers. Never closed, so
     // this only waits for a place.

@@ -8,8 +8,8 @@ use maud::{Markup, PreEscaped, html};
 
 use super::text::{badges, counted, cursor, decode, encode, moment, span, time, visible};
 use super::{Screen, Shown, frame};
-use crate::clock::UnixNanos;
-use crate::http::api::{ApiError, GroupState, Now, Query, read, state_of};
+use crate::clock::{Now, UnixNanos};
+use crate::http::api::{ApiError, GroupState, Query, read, state_of};
 use crate::http::context::Context;
 use crate::limits::{PAGE_BYTES, PAGE_GROUPS};
 use crate::model::Selector;
@@ -54,7 +54,7 @@ pub(super) async fn groups(
         },
     };
     let standing = state.standing();
-    let paused = state.expiry().suspensions().is_active(standing.now);
+    let paused = state.expiry().suspensions().is_active(standing.now.ttl);
     let asked = Asked { selector, from };
     let is_first = asked.from.is_empty();
     let found = read(state, move |store| find(store, &asked, &standing, paused)).await?;
@@ -102,7 +102,7 @@ fn find(
     standing: &Standing,
     paused: bool,
 ) -> Result<Found, ReadError> {
-    let now = Now::at(standing);
+    let now = standing.now;
     let (mut cards, mut shown, mut next) = (String::new(), 0, None);
     store.walk_from(&asked.from, |row| {
         let wanted = asked.selector.as_ref();

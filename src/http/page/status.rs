@@ -7,8 +7,9 @@ use maud::{Markup, html};
 use super::text::{moment, span, time, visible};
 use super::{Screen, frame};
 use crate::build_info;
+use crate::clock::Now;
 use crate::duration;
-use crate::http::api::{ApiError, Now, read};
+use crate::http::api::{ApiError, read};
 use crate::http::context::Context;
 use crate::http::health::LOADING;
 use crate::state::State;
@@ -56,7 +57,7 @@ fn of_limit(stored: u64, limit: Option<u64>) -> Markup {
 }
 
 fn ttls(state: &State) -> Markup {
-    let (now, policy) = (Now::of(state), state.policy());
+    let (now, policy) = (state.clock().now(), state.policy());
     let snapshot = state.snapshot();
     let sources = snapshot
         .by_source()

@@ -98,10 +98,7 @@ impl State {
         let source = Source {
             form,
             reading: &look.reading,
-            exposed: self.exposes().then(|| {
-                let now = self.clock().ttl_now();
-                (now, self.clock().wall_of(now))
-            }),
+            exposed: self.exposes().then(|| self.clock().now()),
         };
         let encoded = match (old, look.changed) {
             (Some(old), Changed::Some(changed)) => old.update(&changed, &source),

@@ -1,6 +1,6 @@
 //! Neighbouring groups encoded: the work of one thread.
 
-use crate::clock::UnixNanos;
+use crate::clock::Now;
 use crate::format::form::{Form, write_metrics};
 use crate::format::text_write::Identity;
 use crate::model::Family;
@@ -20,8 +20,8 @@ pub(super) struct Source<'a> {
     pub(super) form: Form,
     /// The store as of one commit.
     pub(super) reading: &'a OpenMoment,
-    /// TTL time and the wall clock, if TTLs are shown as series.
-    pub(super) exposed: Option<(UnixNanos, UnixNanos)>,
+    /// What time it is, if TTLs are shown as series.
+    pub(super) exposed: Option<Now>,
 }
 
 /// Groups in order of their ids, and their families.

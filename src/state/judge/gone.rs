@@ -1,7 +1,5 @@
 //! Groups that go: what has expired, and what becomes of all there was of a group.
 
-use std::time::Duration;
-
 use super::Judge;
 use crate::clock::UnixNanos;
 use crate::model::GroupKey;
@@ -48,8 +46,8 @@ impl Judge<'_> {
             deadline,
             ..
         } = &group.schedule;
-        let late = self.now.ttl.since(deadline.unwrap_or(self.now.ttl));
-        let at = UnixNanos(self.now.shown.0.saturating_sub(nanos(late)));
+        let at = self.now.at;
+        let at = at.wall_of(deadline.unwrap_or(at.ttl));
         self.judged.expired.push(Expired {
             key: group.key.clone(),
             last_push: group.head.last_push,
@@ -112,8 +110,4 @@ impl Judge<'_> {
         };
         self.staged.end(number, ended);
     }
-}
-
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

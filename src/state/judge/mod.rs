@@ -10,7 +10,7 @@ mod room;
 
 use std::sync::Arc;
 
-use crate::clock::UnixNanos;
+use crate::clock::{self, UnixNanos};
 use crate::format::text_write::Identity;
 use crate::model::GroupKey;
 use crate::push::rewrite::PUSH_TIME;
@@ -65,14 +65,12 @@ pub(super) struct Judge<'a> {
 /// What time it is for a batch.
 #[derive(Debug, Clone, Copy)]
 struct Now {
-    /// Starts TTL clocks.
-    ttl: UnixNanos,
+    /// Starts TTL clocks, and tells deadlines by the wall clock.
+    at: clock::Now,
     /// Decides expiry.
     horizon: Horizon,
     /// Stamps pushes.
     wall: UnixNanos,
-    /// What the wall clock shows at `ttl`: by it deadlines are told.
-    shown: UnixNanos,
 }
 
 /// What a group holds from now on.
@@ -121,12 +119,10 @@ impl<'a> Judge<'a> {
             view,
             wall,
         } = bench;
-        let ttl = expiry.now();
         let now = Now {
-            ttl,
+            at: expiry.both(),
             horizon: expiry.horizon(),
             wall,
-            shown: expiry.wall_of(ttl),
         };
         let staged = Staged::over(store);
         Self {
@@ -264,12 +260,8 @@ impl<'a> Judge<'a> {
     fn later(&self, id: GroupId) -> Option<Later> {
         let group = (id, self.index.get(id)?);
         let exposes = self.departed.is_some() && !group.1.hides_times();
-        later(
-            group,
-            self.policy,
-            self.now.ttl,
-            exposes.then_some(self.now.shown),
-        )
+        let now = self.now.at;
+        later(group, self.policy, now.ttl, exposes.then_some(now))
     }
 
     /// The TTL of a group as series, if such are wanted.
@@ -281,8 +273,8 @@ impl<'a> Judge<'a> {
         set: &mut Vec<RenderedFamily>,
     ) {
         if self.departed.is_some() {
-            let now = (self.now.ttl, self.now.shown);
-            let rendered = exposed::rendered((schedule.ttl, schedule.deadline), now, identity);
+            let life = (schedule.ttl, schedule.deadline);
+            let rendered = exposed::rendered(life, self.now.at, identity);
             let is_set = |name: &Arc<str>| rendered.iter().any(|family| family.name == *name);
             removed.extend(exposed::names().into_iter().filter(|name| !is_set(name)));
             set.extend(rendered);
@@ -311,14 +303,14 @@ impl<'a> Judge<'a> {
         pinned: Option<&crate::ttl::Override>,
     ) -> Schedule {
         let (start, pushed) = (head.clock_start, head.pushed_ttl);
-        let now = self.now.ttl;
+        let now = self.now.at.ttl;
         self.policy.schedule(key, start, pushed, pinned, now)
     }
 
     /// When a group on this schedule expires, by the wall clock.
     fn expires(&self, schedule: &Schedule) -> Option<UnixNanos> {
-        let left = schedule.deadline?.since(self.now.ttl);
-        self.now.shown.checked_plus(left)
+        let left = schedule.deadline?.since(self.now.at.ttl);
+        self.now.at.wall.checked_plus(left)
     }
 }
 

@@ -83,7 +83,7 @@ impl Judge<'_> {
         let of = of.map(|new| {
             Box::new(Override {
                 ttl: new.ttl,
-                until: new.lasts.map(|lasts| self.now.ttl.plus(lasts)),
+                until: new.lasts.map(|lasts| self.now.at.ttl.plus(lasts)),
                 reason: new.reason.clone(),
                 by: new.by.clone(),
                 set: self.now.wall,
@@ -102,7 +102,7 @@ impl Judge<'_> {
         let Some(id) = self.index.find(key) else {
             return no_such_group(key);
         };
-        let now = self.now.ttl;
+        let now = self.now.at.ttl;
         if let Some(group) = self.index.get_mut(id) {
             (group.head.clock_start, group.head.clock_ahead) = (now, None);
             let head = group.head.clone();
@@ -151,7 +151,7 @@ impl Judge<'_> {
     pub(super) fn pause(&mut self, pause: Pause) -> Done {
         let suspended = match pause {
             Pause::Begin { lasts, reason, by } => {
-                let until = lasts.map(|lasts| self.now.ttl.plus(lasts));
+                let until = lasts.map(|lasts| self.now.at.ttl.plus(lasts));
                 let at = Horizon::SUSPENDED;
                 Some(self.begin_pause(Suspension {
                     at,

@@ -154,11 +154,11 @@ impl Judge<'_> {
             .map(|(_, hiding)| hiding.series);
         let all = || holds.iter().map(|held| held.series).chain(hidden.clone());
         let old = self.index.group(&push.key).map(|group| &group.head);
-        let Now { ttl, wall, .. } = self.now;
+        let Now { at, wall, .. } = self.now;
         Head {
             created: old.map_or(wall, |old| old.created),
             last_push: wall,
-            clock_start: ttl,
+            clock_start: at.ttl,
             clock_ahead: None,
             pushed_ttl: push.pushed_ttl,
             pushes: old.map_or(0, |old| old.pushes) + 1,
@@ -213,7 +213,7 @@ impl Judge<'_> {
         }
         let head = Head {
             created: self.now.wall,
-            clock_start: self.now.ttl,
+            clock_start: self.now.at.ttl,
             pushed_ttl,
             pusher,
             ..Head::default()

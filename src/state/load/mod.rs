@@ -64,10 +64,9 @@ impl Derived {
         clock: &Clock,
         keep: Duration,
     ) -> Result<Departed, ReadError> {
-        let ttl = clock.ttl_now();
-        let now = (ttl, clock.wall_of(ttl));
+        let now = clock.now();
         let mut departed = Departed::default();
-        let kept = |ended: &Ended| now.1.since(ended.at) <= keep;
+        let kept = |ended: &Ended| now.wall.since(ended.at) <= keep;
         let page = store.history(u64::MAX, HISTORY_RECORDS, kept)?;
         for (number, ended) in page.ended.into_iter().rev() {
             let change = match ended.end {
@@ -103,7 +102,7 @@ impl Derived {
                     &Identity::new(&group.key),
                 ),
                 life: Some(group.life()),
-                later: later((id, group), policy, now.0, Some(now.1)),
+                later: later((id, group), policy, now.ttl, Some(now)),
                 gone: None,
             });
         }

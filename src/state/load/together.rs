@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::lock::lock;
 use crate::parallel::cores;
 use crate::store::{Batch, Extras, ReadError, Reading, Rows};
 
@@ -94,7 +95,7 @@ fn work_off(
 }
 
 fn next(waiting: &Mutex<Receiver<Rows>>) -> Option<Rows> {
-    let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let waiting = lock(waiting);
     waiting.recv().ok()
 }
 
