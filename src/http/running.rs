@@ -50,6 +50,7 @@ impl Running {
         let cut = surplus.iter().filter_map(|place| cuts.get(*place));
         cut.inspect(|cut| cut.cancel()).count()
     }
+
     /// Cuts off the scrape whose scraper has taken nothing for longest, if that is at least
     /// [`SCRAPE_STALL_TIME`]; whether there was one. One whose answer is being made is none.
     pub(super) fn cut_stalled(&self) -> bool {
